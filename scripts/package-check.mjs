@@ -1,0 +1,160 @@
+// `npm run package-check`: packs keepline as it would be published and uses it as a stranger would.
+// publint and attw judge the tarball; an empty project then installs it offline, imports it,
+// requires it, type-checks against it and runs its command. Temporary folders go away in any case.
+
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import {
+  ensureBuilt,
+  ensureInstalled,
+  npm,
+  root,
+  runNode,
+  runScript,
+  StepFailed,
+  tool,
+} from "./setup.mjs";
+
+const temp = fs.mkdtempSync(path.join(os.tmpdir(), "keepline-package-"));
+// Resolved, because a program reports its real path and macOS links its temporary folder.
+const project = path.join(fs.realpathSync(temp), "project");
+
+const useClient = `if (typeof Client !== "function") throw new Error("Client is " + typeof Client);\n`;
+
+const typedUse = `import { Client, type ClientOptions } from "keepline";
+
+const options: ClientOptions = { maxSockets: 2 };
+export const client: Client = new Client(options);
+// Holds only if the types are real: with \`any\` this line would not be an error.
+// @ts-expect-error
+export const wrong: ClientOptions = { maxSockets: "two" };
+`;
+
+const compilerOptions = {
+  module: "nodenext",
+  target: "es2022",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  skipLibCheck: false,
+  noEmit: true,
+};
+
+await runScript(() => {
+  try {
+    ensureInstalled();
+    ensureBuilt();
+    checkPackage();
+  } finally {
+    fs.rmSync(temp, { recursive: true, force: true, maxRetries: 3 });
+  }
+});
+
+function checkPackage() {
+  step("pack");
+  const { tarball, files } = pack();
+  check("the tarball holds what a user needs", () => {
+    const needed = ["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "LICENSE", "README.md"];
+    const missing = needed.filter((file) => !files.includes(file));
+    if (missing.length > 0) return `missing: ${missing.join(", ")}`;
+  });
+  check("the tarball holds no tests, sources or build records", () => {
+    const extra = files.filter((file) =>
+      /(^|\/)(test|tests|fixtures|src|\.stamp)(\/|$)|\.test\.|(?<!\.d)\.[cm]?ts$/.test(file),
+    );
+    if (extra.length > 0) return extra.join(", ");
+  });
+
+  step("publint");
+  expectSuccess(runNode([tool("publint", "publint"), "run", tarball, "--strict"]), "publint");
+
+  step("are the types wrong?");
+  const attw = tool("@arethetypeswrong/cli", "attw");
+  expectSuccess(runNode([attw, tarball, "--profile", "esm-only", "--format", "ascii"]), "attw");
+
+  step("use it in an empty project");
+  fs.mkdirSync(project);
+  write("package.json", JSON.stringify({ name: "stranger", private: true, type: "module" }));
+  npm(["install", "--offline", "--ignore-scripts", "--loglevel=error", tarball], {
+    cwd: project,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+
+  write("import.mjs", `import { Client } from "keepline";\n${useClient}`);
+  write("require.cjs", `const { Client } = require("keepline");\n${useClient}`);
+  check("import works", () => failureOf(node("import.mjs")));
+  check("require() works", () => failureOf(node("require.cjs")));
+
+  check("TypeScript accepts its types", () => {
+    // What a stranger's project has besides keepline: Node's types.
+    linkTypes("@types/node");
+    linkTypes("undici-types");
+    write("uses.ts", typedUse);
+    write("uses.cts", typedUse);
+    write("tsconfig.json", JSON.stringify({ compilerOptions, include: ["uses.ts", "uses.cts"] }));
+    return failureOf(node(tool("typescript", "tsc"), "-p", project));
+  });
+
+  check("keepline --help runs", () => {
+    const windows = process.platform === "win32";
+    const command = path.join(
+      project,
+      "node_modules",
+      ".bin",
+      windows ? "keepline.cmd" : "keepline",
+    );
+    const help = spawnSync(windows ? `"${command}" --help` : command, windows ? [] : ["--help"], {
+      cwd: project,
+      encoding: "utf8",
+      shell: windows,
+    });
+    return failureOf(help) ?? (help.stdout.trim() === "" ? "it printed nothing" : undefined);
+  });
+}
+
+function pack() {
+  const packed = npm(["pack", "--json", "--ignore-scripts", "--pack-destination", temp], {
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  const answer = JSON.parse(packed.stdout);
+  // A list up to npm 11, an object by package name from npm 12 on.
+  const [{ filename, files, size }] = Object.values(answer);
+  process.stdout.write(`  ${filename}: ${files.length} files, ${Math.round(size / 1024)} kB\n`);
+  return { tarball: path.join(temp, filename), files: files.map((file) => file.path) };
+}
+
+function linkTypes(name) {
+  const target = path.join(project, "node_modules", ...name.split("/"));
+  fs.mkdirSync(path.dirname(target), { recursive: true });
+  fs.symlinkSync(path.join(root, "node_modules", ...name.split("/")), target, "junction");
+}
+
+function write(name, text) {
+  fs.writeFileSync(path.join(project, name), text);
+}
+
+function node(...args) {
+  return spawnSync(process.execPath, args, { cwd: project, encoding: "utf8" });
+}
+
+function step(title) {
+  process.stdout.write(`\n== ${title}\n`);
+}
+
+/** Runs one check, which returns what is wrong or nothing. */
+function check(title, run) {
+  const problem = run();
+  if (problem !== undefined) throw new StepFailed(`not true that ${title}:\n${problem}`);
+  process.stdout.write(`  ok: ${title}\n`);
+}
+
+function failureOf({ status, stdout, stderr, error }) {
+  if (status === 0) return undefined;
+  return [error?.message, `exit ${status}`, stdout, stderr].filter(Boolean).join("\n");
+}
+
+function expectSuccess({ status }, name) {
+  if (status !== 0) throw new StepFailed(`${name} found problems (exit ${status})`);
+}

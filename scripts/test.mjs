@@ -1,0 +1,76 @@
+// `npm test`: installs and builds what is missing (some tests use dist/), then runs every *.test.ts
+// under src/ and test/ with node:test.
+//   npm test -- idle-window http1      only files whose path contains one of the words
+//   npm test -- --coverage             also writes coverage/
+//   npm test -- --test-name-pattern=x  other flags go to node
+
+import os from "node:os";
+import path from "node:path";
+import {
+  ensureBuilt,
+  ensureInstalled,
+  filesBelow,
+  followNode,
+  root,
+  runScript,
+  StepFailed,
+  tool,
+} from "./setup.mjs";
+
+// Most tests wait for sockets rather than compute, but more processes than cores would distort
+// the ones that measure time.
+const concurrency = Math.min(4, Math.max(2, os.availableParallelism()));
+
+await runScript(() => {
+  const args = process.argv.slice(2);
+  const flags = args.filter((arg) => arg.startsWith("-") && arg !== "--coverage");
+  const words = args.filter((arg) => !arg.startsWith("-")).map(toSlashes);
+
+  ensureInstalled();
+  ensureBuilt();
+
+  const files = ["src", "test"]
+    .flatMap((folder) => filesBelow(path.join(root, folder)))
+    .map((file) => toSlashes(path.relative(root, file)))
+    .filter((file) => file.endsWith(".test.ts"))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+  if (files.length === 0) {
+    throw new StepFailed(
+      words.length === 0
+        ? "there is no *.test.ts under src/ or test/"
+        : `no test file's path contains ${words.map((word) => JSON.stringify(word)).join(" or ")}`,
+    );
+  }
+
+  const nodeArgs = [
+    "--enable-source-maps",
+    "--import",
+    "tsx",
+    "--test",
+    "--test-reporter=spec",
+    `--test-concurrency=${concurrency}`,
+    // Bounds a test file as well as a test: a hang is reported instead of waited for.
+    "--test-timeout=180000",
+    ...flags,
+    ...files,
+  ];
+  const coverage = args.includes("--coverage");
+  return followNode(coverage ? [...coverageArgs(), process.execPath, ...nodeArgs] : nodeArgs);
+});
+
+function coverageArgs() {
+  return [
+    tool("c8", "c8"),
+    "--src=src",
+    "--include=src/**/*.ts",
+    "--exclude=**/*.test.ts",
+    "--reporter=text",
+    "--reporter=lcov",
+    "--reports-dir=coverage",
+    "--exclude-after-remap",
+  ];
+}
+
+function toSlashes(file) {
+  return file.replaceAll("\\", "/");
+}

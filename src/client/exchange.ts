@@ -1,0 +1,310 @@
+/**
+ * One request of `client.request`, from the call to the last byte of its response: its promise, its
+ * timeouts, its signal and its times.
+ * Invariant: the promise settles once; and when the exchange is over it holds no deadline, no listener
+ * and no connection.
+ */
+import type { Msecs } from "../core/clock.ts";
+import {
+  BodyTimeoutError,
+  type ErrorContext,
+  HeadersTimeoutError,
+  type KeeplineError,
+  RequestTimeoutError,
+} from "../core/errors.ts";
+import type { Pool } from "../core/pool.ts";
+import type { RetireReason } from "../core/retire.ts";
+import { Deadline } from "../core/timers.ts";
+import type { Http1Connection, Http1World } from "../http1/connection.ts";
+import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
+import type { ResponseHead } from "../http1/parser.ts";
+import { type BodyOwner, ResponseBody } from "./body.ts";
+import type { RequestTimeouts } from "./options.ts";
+import type { PreparedRequest, RequestOptions } from "./request.ts";
+import {
+  ClientResponse,
+  type ConnectionFacts,
+  type ResponseOwner,
+  type Timings,
+} from "./response.ts";
+
+/** What an exchange needs from its client. */
+export interface ExchangeWorld extends Http1World {
+  readonly options: RequestTimeouts;
+  /** The exchange is over, in whatever way. */
+  finished(): void;
+}
+
+/** Where the exchange stands. What a timeout means depends on it. */
+type Stage = "waiting" | "sending" | "awaiting" | "receiving" | "over";
+
+const stageWords: Readonly<Record<Stage, string>> = {
+  waiting: "waiting for a socket",
+  sending: "being sent",
+  awaiting: "waiting for the response head",
+  receiving: "receiving the response body",
+  over: "over",
+};
+
+const noTrailers: readonly string[] = Object.freeze([]);
+
+/** A request under way. */
+export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
+  readonly method: string;
+  readonly head: string;
+  readonly body: RequestBody;
+  readonly expectsContinue: boolean;
+  readonly closesConnection: boolean;
+  readonly lane = "default";
+  readonly queueTimeoutMsecs: Msecs | null;
+  rawTrailers: readonly string[] = noTrailers;
+  readonly #world: ExchangeWorld;
+  readonly #origin: string;
+  readonly #options: RequestOptions;
+  readonly #resolve: (response: ClientResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #startedAt: Msecs;
+  #stage: Stage = "waiting";
+  #connection: Http1Connection | null = null;
+  #pool: Pool<HttpExchange, Http1Connection> | null = null;
+  #requestCount = 0;
+  #idleMsecs: Msecs = 0;
+  #grantedAt: Msecs = 0;
+  #sentAt: Msecs = 0;
+  #firstByteAt: Msecs = 0;
+  #endedAt: Msecs | null = null;
+  #responseBody: ResponseBody | null = null;
+  #bodyBytes = 0;
+  #whole: WholeDeadline | null = null;
+
+  constructor(
+    world: ExchangeWorld,
+    origin: string,
+    request: PreparedRequest,
+    options: RequestOptions,
+    startedAt: Msecs,
+    resolve: (response: ClientResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super();
+    this.method = request.method;
+    this.head = request.head;
+    this.body = request.body;
+    this.expectsContinue = request.expectsContinue;
+    this.closesConnection = request.closesConnection;
+    this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
+    this.#world = world;
+    this.#origin = origin;
+    this.#options = options;
+    this.#startedAt = startedAt;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Begins: asks `pool` for a connection. */
+  start(pool: Pool<HttpExchange, Http1Connection>): void {
+    const { signal } = this.#options;
+    signal?.addEventListener("abort", this.#aborted);
+    const wholeMsecs = this.#timeout("requestTimeoutMsecs");
+    if (wholeMsecs !== Number.POSITIVE_INFINITY) {
+      this.#whole = new WholeDeadline(this);
+      this.#world.pools.timers.set(this.#whole, this.#startedAt + wholeMsecs, this.#startedAt);
+    }
+    this.#world.pools.acquire(pool, this, this.#startedAt);
+  }
+
+  refused(error: KeeplineError): void {
+    if (this.body.kind === "stream") this.body.open().cancel();
+    this.failed(error);
+  }
+
+  granted(connection: Http1Connection, now: Msecs): void {
+    this.#connection = connection;
+    this.#pool = connection.lease.pool;
+    this.#requestCount = connection.lease.requestCount;
+    this.#idleMsecs = connection.lease.lastIdleMsecs;
+    this.#grantedAt = now;
+    this.#stage = "sending";
+  }
+
+  sent(now: Msecs): void {
+    this.#sentAt = now;
+    if (this.#stage !== "sending") return; // the response came first
+    this.#stage = "awaiting";
+    this.#world.pools.timers.set(this, now + this.#timeout("headersTimeoutMsecs"), now);
+  }
+
+  uploading(isFlowing: boolean, bytes: number, now: Msecs): void {
+    this.#bodyBytes = bytes;
+    if (this.#stage !== "sending") return;
+    if (isFlowing) this.#world.pools.timers.clear(this);
+    else this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+  }
+
+  responded(head: ResponseHead, now: Msecs): void {
+    this.#stage = "receiving";
+    this.#bodyBytes = 0;
+    this.#firstByteAt = now;
+    // A response that overtakes its request has no time to first byte.
+    if (this.#sentAt === 0) this.#sentAt = now;
+    this.#pool?.tally.firstByte.record(now - this.#sentAt);
+    this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+    const body = new ResponseBody(this, () => String(response.headers["content-type"] ?? ""));
+    const response = new ClientResponse(head, body, this);
+    this.#responseBody = body;
+    this.#resolve(response);
+  }
+
+  received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
+    const piece = Buffer.allocUnsafe(end - start);
+    buffer.copy(piece, 0, start, end);
+    this.#bodyBytes += piece.length;
+    if (this.#responseBody?.push(piece) !== false) {
+      if (this.#stage === "receiving") {
+        this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+      }
+      return true;
+    }
+    // The program is slow now, not the server: its clock stands still.
+    this.#world.pools.timers.clear(this);
+    return false;
+  }
+
+  ended(rawTrailers: string[], now: Msecs): void {
+    if (this.#stage === "over") return;
+    this.rawTrailers = rawTrailers;
+    this.#endedAt = now;
+    this.#finish();
+    this.#responseBody?.end();
+  }
+
+  failed(error: unknown): void {
+    if (this.#stage === "over") return;
+    this.#finish();
+    if (this.#responseBody === null) this.#reject(error);
+    else this.#responseBody.fail(error);
+  }
+
+  /** The body's reader wants more. */
+  resume(): void {
+    if (this.#stage !== "receiving") return;
+    const now = this.#world.clock();
+    this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+    this.#connection?.resume();
+  }
+
+  /** The body's reader wants no more. */
+  cancel(): void {
+    this.#giveUp(null, "body-unread");
+  }
+
+  /** A timeout of the present stage has come. */
+  override expireGranted(): void {
+    const context = this.#context();
+    switch (this.#stage) {
+      case "awaiting": {
+        const timeoutMsecs = this.#timeout("headersTimeoutMsecs");
+        this.#timedOut(new HeadersTimeoutError(timeoutMsecs, context));
+        return;
+      }
+      case "sending":
+      case "receiving": {
+        const side = this.#stage === "sending" ? "request" : "response";
+        const body = { side, bytes: this.#bodyBytes } as const;
+        const timeoutMsecs = this.#timeout("bodyTimeoutMsecs");
+        this.#timedOut(new BodyTimeoutError(timeoutMsecs, body, context));
+        return;
+      }
+      case "waiting":
+      case "over":
+        return;
+      default:
+        this.#stage satisfies never;
+    }
+  }
+
+  /** The whole request has taken too long. */
+  wholeExpired(): void {
+    const words = stageWords[this.#stage];
+    const timeoutMsecs = this.#timeout("requestTimeoutMsecs");
+    this.#timedOut(new RequestTimeoutError(timeoutMsecs, words, this.#context()));
+  }
+
+  get connectionFacts(): ConnectionFacts {
+    const connection = this.#connection as Http1Connection;
+    return {
+      id: connection.lease.id,
+      reused: this.#requestCount > 1,
+      requestCount: this.#requestCount,
+      idleMsecs: this.#idleMsecs,
+      localPort: connection.localPort,
+      remoteAddress: connection.remoteAddress,
+    };
+  }
+
+  get timings(): Timings {
+    const dial = this.#requestCount > 1 ? null : (this.#connection?.dialTimings ?? null);
+    return {
+      queued: this.#grantedAt - this.#startedAt,
+      dns: dial === null ? null : dial.dns,
+      connect: dial === null ? null : dial.connect,
+      tls: dial === null ? null : dial.tls,
+      firstByte: this.#firstByteAt - this.#sentAt,
+      total: this.#endedAt === null ? null : this.#endedAt - this.#startedAt,
+    };
+  }
+
+  readonly #aborted = (): void => {
+    this.#giveUp({ error: this.#options.signal?.reason }, "aborted");
+  };
+
+  #timedOut(error: KeeplineError): void {
+    if (this.#pool !== null) this.#pool.tally.failed++;
+    this.#giveUp({ error }, "timed-out");
+  }
+
+  /** Ends the exchange from this side. `failure` null: nobody is to be told. */
+  #giveUp(failure: { readonly error: unknown } | null, reason: RetireReason): void {
+    if (this.#stage === "over") return;
+    const wasWaiting = this.#stage === "waiting";
+    const connection = this.#connection;
+    if (failure === null) this.#finish();
+    else this.failed(failure.error);
+    if (connection !== null) connection.abandon(this, reason);
+    else if (wasWaiting) {
+      this.#world.pools.cancel(this, this.#world.clock());
+      if (this.body.kind === "stream") this.body.open().cancel();
+    }
+  }
+
+  #finish(): void {
+    this.#stage = "over";
+    this.#world.pools.timers.clear(this);
+    if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
+    this.#options.signal?.removeEventListener("abort", this.#aborted);
+    this.#world.finished();
+  }
+
+  #timeout(name: keyof RequestTimeouts): Msecs {
+    return this.#options[name] ?? this.#world.options[name];
+  }
+
+  #context(): ErrorContext {
+    const requestSent = this.#connection !== null;
+    return { origin: this.#origin, service: "default", lane: this.lane, requestSent };
+  }
+}
+
+/** The end of `requestTimeoutMsecs`, which runs beside the timeout of each stage. */
+class WholeDeadline extends Deadline {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    super();
+    this.#exchange = exchange;
+  }
+
+  override expire(): void {
+    this.#exchange.wholeExpired();
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Makes of every body that a caller may give one of the four kinds that a connection can send.
+ */
+import { Readable } from "node:stream";
+import { InvalidRequestError } from "../core/errors.ts";
+import { show } from "../core/rules.ts";
+import type { BodySource, RequestBody } from "../http1/exchange.ts";
+import { encodeForm } from "./form-data.ts";
+
+/** A request body. Iterables and streams yield strings (sent as UTF-8) or bytes. */
+export type BodyInput =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Readable
+  | AsyncIterable<Uint8Array | string>
+  | ReadableStream<Uint8Array>
+  | FormData
+  | URLSearchParams
+  | Blob;
+
+/** A body and the Content-Type that goes with it; null when its kind says none. */
+export interface EncodedBody {
+  readonly body: RequestBody;
+  readonly contentType: string | null;
+}
+
+const noBody: EncodedBody = { body: { kind: "none" }, contentType: null };
+
+/**
+ * @throws InvalidRequestError when `input` is of no kind that can be sent.
+ */
+export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
+  if (input === undefined || input === null) return noBody;
+  if (typeof input === "string") return text(input, null);
+  if (input instanceof Uint8Array) return { body: { kind: "bytes", bytes: input }, contentType: null };
+  if (input instanceof ArrayBuffer) {
+    return { body: { kind: "bytes", bytes: new Uint8Array(input) }, contentType: null };
+  }
+  if (input instanceof Readable) {
+    // It may fail while the request waits; whoever iterates over it later gets that error.
+    input.on("error", () => {});
+    return stream(() => fromReadable(input), null, null);
+  }
+  if (input instanceof URLSearchParams) {
+    return text(input.toString(), "application/x-www-form-urlencoded;charset=UTF-8");
+  }
+  if (input instanceof Blob) {
+    const contentType = input.type === "" ? null : input.type;
+    return stream(() => fromWebStream(input.stream()), input.size, contentType);
+  }
+  if (input instanceof FormData) {
+    const { contentType, byteLength, pieces } = encodeForm(input);
+    return stream(() => fromIterable(pieces), byteLength, contentType);
+  }
+  if (input instanceof ReadableStream) {
+    if (input.locked) throw new InvalidRequestError("body is a ReadableStream that something else reads");
+    return stream(() => fromWebStream(input), null, null);
+  }
+  if (typeof input === "object" && Symbol.asyncIterator in input) {
+    return stream(() => fromIterable(input), null, null);
+  }
+  throw new InvalidRequestError(
+    "body must be a string, bytes, a Readable, an async iterable, a ReadableStream, FormData, " +
+      `URLSearchParams or a Blob, not ${show(input)}`,
+  );
+}
+
+/**
+ * The body for `json:`.
+ *
+ * @throws InvalidRequestError when JSON has no text for `value`.
+ */
+export function encodeJson(value: unknown): EncodedBody {
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch (cause) {
+    throw new InvalidRequestError("json has no JSON text: it refers to itself or holds a BigInt", { cause });
+  }
+  if (json === undefined) {
+    throw new InvalidRequestError(`json must be a value that JSON has a text for, not ${show(value)}`);
+  }
+  return text(json, "application/json");
+}
+
+function text(value: string, contentType: string | null): EncodedBody {
+  return { body: { kind: "text", text: value, byteLength: Buffer.byteLength(value) }, contentType };
+}
+
+function stream(
+  open: () => BodySource,
+  byteLength: number | null,
+  contentType: string | null,
+): EncodedBody {
+  return { body: { kind: "stream", open, byteLength }, contentType };
+}
+
+function fromReadable(readable: Readable): BodySource {
+  const iterator = readable[Symbol.asyncIterator]();
+  return { next: () => iterator.next(), cancel: () => readable.destroy() };
+}
+
+function fromWebStream(readable: ReadableStream): BodySource {
+  const reader = readable.getReader();
+  return {
+    next: () => reader.read() as Promise<IteratorResult<unknown>>,
+    cancel: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+function fromIterable(iterable: AsyncIterable<unknown>): BodySource {
+  const iterator = iterable[Symbol.asyncIterator]();
+  return {
+    next: () => iterator.next(),
+    // It ends after the piece that it is making, if any; nobody waits for that.
+    cancel: () => void iterator.return?.().catch(() => {}),
+  };
+}

@@ -1,0 +1,162 @@
+/**
+ * Turns what a caller asked for into a request that can be sent, or refuses it before anything is written.
+ */
+import type { Msecs } from "../core/clock.ts";
+import { InvalidRequestError } from "../core/errors.ts";
+import { coreRules } from "../core/options.ts";
+import { checkOption, type Fault, type Given, type Rules } from "../core/rules.ts";
+import type { RequestBody } from "../http1/exchange.ts";
+import {
+  checkMethod,
+  type HeaderFields,
+  type HeadFacts,
+  headFacts,
+  writeFields,
+} from "../http1/request-head.ts";
+import { type RequestTimeouts, timeoutRules } from "./options.ts";
+import { type BodyInput, type EncodedBody, encodeBody, encodeJson } from "./request-body.ts";
+import type { Query, Target } from "./target.ts";
+
+/** What `client.request(url, options)` takes: all optional. */
+export interface RequestOptions extends Given<RequestTimeouts> {
+  /** Method name; `GET` when there is none. */
+  readonly method?: string | undefined;
+  /** Header fields: an object, pairs, or `Headers`. Host, Connection and framing are looked after. */
+  readonly headers?: HeaderFields | undefined;
+  /** What to send after the head. */
+  readonly body?: BodyInput | null | undefined;
+  /** A value to send as JSON, in place of `body`; sets Content-Type unless `headers` does. */
+  readonly json?: unknown;
+  /** Appended to the URL's own query. */
+  readonly query?: Query | undefined;
+  /** Aborts the request in whatever phase it is; its reason is what the promise rejects with. */
+  readonly signal?: AbortSignal | undefined;
+  /** This request's own `queueTimeoutMsecs`. */
+  readonly queueTimeoutMsecs?: Msecs | undefined;
+}
+
+/** A request in the form in which it is sent. */
+export interface PreparedRequest {
+  readonly method: string;
+  readonly head: string;
+  readonly body: RequestBody;
+  readonly expectsContinue: boolean;
+  readonly closesConnection: boolean;
+}
+
+/** Checked where they are used, with messages of their own. */
+const checkedElsewhere = { default: undefined, check: (): Fault | null => null, unit: null } as const;
+
+/** The table of request options. */
+export const requestRules = {
+  method: { ...checkedElsewhere, doc: "method name; `GET` when there is none" },
+  headers: { ...checkedElsewhere, doc: "an object, pairs of name and value, or `Headers`" },
+  body: { ...checkedElsewhere, doc: "what to send after the head" },
+  json: { ...checkedElsewhere, doc: "a value to send as JSON" },
+  query: { ...checkedElsewhere, doc: "appended to the URL's own query" },
+  signal: {
+    default: undefined,
+    check: (value: unknown): Fault | null =>
+      value instanceof AbortSignal ? null : { nature: "TypeError", allowed: "an AbortSignal" },
+    unit: null,
+    doc: "aborts the request in whatever phase it is",
+  },
+  queueTimeoutMsecs: { ...coreRules.queueTimeoutMsecs, default: undefined },
+  headersTimeoutMsecs: { ...timeoutRules.headersTimeoutMsecs, default: undefined },
+  bodyTimeoutMsecs: { ...timeoutRules.bodyTimeoutMsecs, default: undefined },
+  requestTimeoutMsecs: { ...timeoutRules.requestTimeoutMsecs, default: undefined },
+} as const satisfies Rules<RequestOptions>;
+
+/** The options of a request that gave none. */
+export const noOptions: RequestOptions = Object.freeze({});
+
+/**
+ * Checks the options of a request, but not yet its headers and body.
+ *
+ * @throws InvalidOptionError
+ */
+export function checkRequestOptions(options: RequestOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidRequestError("the options of a request must be an object");
+  }
+  for (const key in options) {
+    checkOption(requestRules, key, options[key as keyof RequestOptions], "client.request()");
+  }
+}
+
+/**
+ * Head and body for `options`.
+ *
+ * @throws InvalidRequestError
+ */
+export function prepare(target: Target, options: RequestOptions, keepAlive: boolean): PreparedRequest {
+  const method = options.method === undefined ? "GET" : checkMethod(options.method);
+  const facts = headFacts();
+  const lines = options.headers === undefined ? "" : writeFields(options.headers, facts);
+  const { body, contentType } = bodyOf(options);
+  if (body.kind !== "none" && method === "TRACE") {
+    throw new InvalidRequestError("a TRACE request has no body (RFC 9110, section 9.3.8)");
+  }
+  const closesConnection = facts.close || !keepAlive;
+  const expectsContinue = facts.expectContinue && body.kind !== "none";
+  // HTTP/1.1 needs no Connection: keep-alive, but some servers send their Keep-Alive hint only in return for it.
+  let head = `${method} ${target.path} HTTP/1.1\r\n`;
+  if (!facts.hasHost) head += `host: ${target.host}\r\n`;
+  head += closesConnection ? "connection: close\r\n" : "connection: keep-alive\r\n";
+  if (target.authorization !== null && !facts.hasAuthorization) {
+    head += `authorization: ${target.authorization}\r\n`;
+  }
+  if (contentType !== null && !facts.hasContentType) head += `content-type: ${contentType}\r\n`;
+  if (expectsContinue) head += "expect: 100-continue\r\n";
+  const framed = frame(method, body, facts);
+  return {
+    method,
+    head: `${head}${framed.line}${lines}\r\n`,
+    body: framed.body,
+    expectsContinue,
+    closesConnection,
+  };
+}
+
+function bodyOf(options: RequestOptions): EncodedBody {
+  if (options.json === undefined) return encodeBody(options.body);
+  if (options.body !== undefined && options.body !== null) {
+    throw new InvalidRequestError("give either body or json, not both");
+  }
+  return encodeJson(options.json);
+}
+
+/** The field that says where the body ends (RFC 9112, section 6). */
+function frame(method: string, body: RequestBody, facts: HeadFacts) {
+  const given = facts.contentLength;
+  if (body.kind === "stream" && body.byteLength === null) {
+    if (given === null) return { line: "transfer-encoding: chunked\r\n", body };
+    // The writer holds the stream to what the caller promised.
+    return { line: `content-length: ${given}\r\n`, body: { ...body, byteLength: given } };
+  }
+  const length = lengthOf(body);
+  if (given !== null && given !== length) {
+    throw new InvalidRequestError(`header content-length is ${given}, but the body has ${length} bytes`);
+  }
+  if (body.kind === "none" && given === null) {
+    // A server may wait for a body where the method usually has one (RFC 9110, section 8.6).
+    const isExpected = method === "POST" || method === "PUT" || method === "PATCH";
+    return { line: isExpected ? "content-length: 0\r\n" : "", body };
+  }
+  return { line: `content-length: ${length}\r\n`, body };
+}
+
+function lengthOf(body: RequestBody): number {
+  switch (body.kind) {
+    case "none":
+      return 0;
+    case "bytes":
+      return body.bytes.length;
+    case "text":
+      return body.byteLength;
+    case "stream":
+      return body.byteLength ?? 0;
+    default:
+      return body satisfies never;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What the parts of one client share, and the core's port to the sockets.
+ * Invariant: the process stays alive while something is under way, and not because of idle sockets.
+ */
+import type { Msecs } from "../core/clock.ts";
+import type { Connection } from "../core/connection.ts";
+import type { KeeplineError } from "../core/errors.ts";
+import type { Pool } from "../core/pool.ts";
+import { Pools } from "../core/pools.ts";
+import type { Port } from "../core/port.ts";
+import { Http1Connection } from "../http1/connection.ts";
+import type { HttpExchange } from "../http1/exchange.ts";
+import { Alarm } from "../net/alarm.ts";
+import { Dialer } from "../net/dial.ts";
+import type { ExchangeWorld } from "./exchange.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { addressOf, type Target } from "./target.ts";
+
+/** Monotonic time in ms, not moved by changes of the system's clock. */
+export const clock = (): Msecs => performance.now();
+
+type Lease = Connection<HttpExchange, Http1Connection>;
+
+/** What the parts of one client share, and the core's port to the sockets. */
+export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection> {
+  readonly pools: Pools<HttpExchange, Http1Connection>;
+  readonly dialer: Dialer;
+  readonly clock = clock;
+  options: Readonly<ResolvedOptions>;
+  readonly #alarm = new Alarm(clock, () => this.pools.tick(clock()));
+  /** Requests and warm-ups under way. */
+  #activeCount = 0;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: Readonly<ResolvedOptions>) {
+    this.options = options;
+    this.dialer = new Dialer(options.connect, clock);
+    this.pools = new Pools(options, this, Math.random);
+  }
+
+  get maxHeaderBytes(): number {
+    return this.options.maxHeaderBytes;
+  }
+
+  /** The pool for `target`, made when there is none. */
+  poolOf(target: Target, now: Msecs): Pool<HttpExchange, Http1Connection> {
+    if (target.pool === null || target.pool.isDropped) {
+      target.pool = this.pools.pool(target.origin, now);
+    }
+    return target.pool;
+  }
+
+  /** A request or warm-up is under way: the process stays alive until it is `finished`. */
+  started(): void {
+    if (this.#activeCount++ === 0) this.#alarm.hold(true);
+  }
+
+  finished(): void {
+    if (--this.#activeCount > 0) return;
+    this.#alarm.hold(false);
+    if (this.pools.isClosing) this.#closed();
+  }
+
+  /** Resolves when nothing is under way any more, and all connections are closed. */
+  untilIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve);
+      if (this.#activeCount === 0) this.#closed();
+    });
+  }
+
+  destroy(): void {
+    this.pools.destroy(clock());
+    this.#alarm.clear();
+  }
+
+  dial(connection: Lease): void {
+    connection.transport = new Http1Connection(connection, addressOf(connection.pool.origin), this);
+  }
+
+  grant(request: HttpExchange, connection: Lease, now: Msecs): void {
+    connection.transport?.send(request, now);
+  }
+
+  refuse(request: HttpExchange, error: KeeplineError): void {
+    request.refused(error);
+  }
+
+  retire(connection: Lease): void {
+    connection.transport?.close();
+  }
+
+  wakeAt(at: Msecs): void {
+    this.#alarm.set(at);
+  }
+
+  broken(problem: string): void {
+    process.emitWarning(`keepline found a defect of its own: ${problem}`, { code: "KEEPLINE_BROKEN" });
+  }
+
+  #closed(): void {
+    this.destroy();
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+}

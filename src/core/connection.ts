@@ -1,0 +1,70 @@
+/**
+ * One transport to an origin, as the core sees it: which state it is in, what it has carried and how
+ * long it may still be used. Only its pool moves it from state to state.
+ * Invariant: leases never exceed capacity, and a closed connection stays closed.
+ */
+import type { IdleLink } from "./budget.ts";
+import type { Msecs } from "./clock.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { Pool } from "./pool.ts";
+import type { RetireReason } from "./retire.ts";
+import { Deadline } from "./timers.ts";
+
+/** States of a connection. `leases` is at least 1 while busy or draining. */
+export type ConnectionState =
+  | { readonly kind: "dialing"; readonly since: Msecs }
+  | { readonly kind: "idle"; readonly since: Msecs }
+  | { readonly kind: "busy"; readonly leases: number }
+  | { readonly kind: "draining"; readonly leases: number; readonly reason: RetireReason }
+  | { readonly kind: "closed"; readonly reason: RetireReason };
+
+/** A lease of a connection that carries one request at a time: shared, for it is made with every request. */
+export const busyOnce: ConnectionState = { kind: "busy", leases: 1 };
+
+/** One connection. `T` is what the driver keeps with it: its socket. */
+export class Connection<R extends PendingRequest, T> extends Deadline {
+  readonly pool: Pool<R, T>;
+  /** Unique within its client. */
+  readonly id: number;
+  /** The driver's own; null until the driver sets it in `dial`. */
+  transport: T | null = null;
+  state: ConnectionState;
+  /** Requests it carries at once: 1 for HTTP/1.1. */
+  capacity = 1;
+  /** Requests that it was granted to, over its life. */
+  requestCount = 0;
+  /** When it was open. */
+  openedAt: Msecs = 0;
+  /** What is taken off `maxSocketAgeMsecs`, as a share of it, so that siblings do not end together. */
+  ageJitter = 0;
+  /** `Keep-Alive: timeout=N` of the last response in ms; null when the server did not say. */
+  hintMsecs: Msecs | null = null;
+  /** How many requests the server said it takes in all, by `Keep-Alive: max=N`. */
+  hintedRequests = Number.POSITIVE_INFINITY;
+  roundTripMsecs: Msecs = 0;
+  /** How long it had been idle when it was last granted; 0 when it was handed over at once. */
+  lastIdleMsecs: Msecs = 0;
+  /** While idle: the instant from which on it must not be used. */
+  usableUntil: Msecs = 0;
+  /** Its places in the idle list of every budget above it. */
+  readonly idleLinks: readonly IdleLink<R, T>[];
+
+  constructor(pool: Pool<R, T>, id: number, now: Msecs) {
+    super();
+    this.pool = pool;
+    this.id = id;
+    this.state = { kind: "dialing", since: now };
+    this.idleLinks = pool.budget.links(this);
+  }
+
+  /** Requests that hold it now. */
+  get leases(): number {
+    const { state } = this;
+    return state.kind === "busy" || state.kind === "draining" ? state.leases : 0;
+  }
+
+  /** Idle for too long, older than allowed, or not open within `connectTimeoutMsecs`. */
+  override expire(now: Msecs): void {
+    this.pool.connectionExpired(this, now);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * Every error that keepline makes. Each says what happened, where, how long it took, how many
+ * sockets and requests there were and which limit was met, and whether the request may have reached
+ * the server. Codes are stable; messages are not.
+ */
+import type { Msecs } from "./clock.ts";
+
+/** What every error can carry beside its message. */
+export interface ErrorContext {
+  /** `protocol://host:port` that the request was for. */
+  readonly origin?: string | undefined;
+  /** Name of the service whose policy applied. */
+  readonly service?: string | undefined;
+  /** Name of the lane that the request was in. */
+  readonly lane?: string | undefined;
+  /** True when some bytes of the request may have reached the server. */
+  readonly requestSent?: boolean | undefined;
+  /** The error underneath: a system error, the last dial failure, a body source's own error. */
+  readonly cause?: unknown;
+}
+
+/** The sockets and requests of an origin at the moment of an error. */
+export interface PoolCounts {
+  /** Sockets held: idle, busy and dialing. */
+  readonly open: number;
+  /** The limit on `open` that was in force; `Infinity` means none. */
+  readonly limit: number;
+  /** The option that sets `limit`. */
+  readonly limitName: "maxSockets" | "maxTotalSockets";
+  /** Requests that were waiting for a socket. */
+  readonly pending: number;
+}
+
+/** Base class of all errors of keepline: `error instanceof KeeplineError`, then look at `code`. */
+export abstract class KeeplineError extends Error {
+  /** Stable, starts with `ERR_KEEPLINE_`. */
+  abstract readonly code: string;
+  /** `protocol://host:port` that the request was for; undefined where there is none. */
+  readonly origin: string | undefined;
+  /** Name of the service whose policy applied; undefined outside a request. */
+  readonly service: string | undefined;
+  /** Name of the lane that the request was in; undefined outside a request. */
+  readonly lane: string | undefined;
+  /** True when some bytes of the request may have reached the server, so sending it again may act twice. */
+  readonly requestSent: boolean;
+
+  constructor(message: string, context: ErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.origin = context.origin;
+    this.service = context.service;
+    this.lane = context.lane;
+    this.requestSent = context.requestSent ?? false;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** An option is unknown, of the wrong type, or out of range. Nothing was changed. */
+export class InvalidOptionError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_INVALID_OPTION";
+  /** Path of the option, for example `connect.family`. */
+  readonly option: string;
+  /** `TypeError`: unknown or of the wrong type. `RangeError`: right type, value not allowed. */
+  readonly nature: "TypeError" | "RangeError";
+
+  constructor(option: string, nature: "TypeError" | "RangeError", message: string) {
+    super(message);
+    this.option = option;
+    this.nature = nature;
+  }
+}
+
+/** A request that cannot be sent as it was asked for. No byte of it was written. */
+export class InvalidRequestError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_INVALID_REQUEST";
+}
+
+/** `maxPending` requests were waiting already. Raised at once; the request never waited. */
+export class QueueFullError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_QUEUE_FULL";
+
+  constructor(counts: PoolCounts & { readonly maxPending: number }, context: ErrorContext) {
+    super(
+      `the queue of ${context.origin} is full (pending ${counts.pending}/${counts.maxPending}, ` +
+        `open ${counts.open}/${counts.limit} ${counts.limitName}): raise a limit or send less at once`,
+      context,
+    );
+  }
+}
+
+/** No connection became free within `queueTimeoutMsecs`. The request was never sent. */
+export class QueueTimeoutError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_QUEUE_TIMEOUT";
+  /** How long the request had waited. */
+  readonly waitedMsecs: Msecs;
+
+  constructor(counts: PoolCounts & { readonly waitedMsecs: Msecs }, context: ErrorContext) {
+    super(
+      `no socket to ${context.origin} became free in ${Math.round(counts.waitedMsecs)} ms ` +
+        `(open ${counts.open}/${counts.limit} ${counts.limitName}, pending ${counts.pending})`,
+      context,
+    );
+    this.waitedMsecs = counts.waitedMsecs;
+  }
+}
+
+/** DNS, TCP and TLS together took longer than `connectTimeoutMsecs`. The request was never sent. */
+export class ConnectTimeoutError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_CONNECT_TIMEOUT";
+  /** The limit that was met. */
+  readonly timeoutMsecs: Msecs;
+
+  constructor(timeoutMsecs: Msecs, context: ErrorContext) {
+    super(`connecting to ${context.origin} took longer than ${timeoutMsecs} ms`, context);
+    this.timeoutMsecs = timeoutMsecs;
+  }
+}
+
+/** The connection could not be opened: `cause` says why (DNS, refused, TLS, …). Never sent. */
+export class ConnectError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_CONNECT";
+
+  constructor(context: ErrorContext) {
+    const { cause } = context;
+    super(
+      `cannot connect to ${context.origin}: ${cause instanceof Error ? describe(cause) : String(cause)}`,
+      context,
+    );
+  }
+}
+
+/** The request was sent, and no response head came within `headersTimeoutMsecs`. */
+export class HeadersTimeoutError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_HEADERS_TIMEOUT";
+  /** The limit that was met. */
+  readonly timeoutMsecs: Msecs;
+
+  constructor(timeoutMsecs: Msecs, context: ErrorContext) {
+    super(`${context.origin} sent no response head within ${timeoutMsecs} ms`, {
+      requestSent: true,
+      ...context,
+    });
+    this.timeoutMsecs = timeoutMsecs;
+  }
+}
+
+/** A body stood still for `bodyTimeoutMsecs`: the response's, or the request's that the server did not read. */
+export class BodyTimeoutError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_BODY_TIMEOUT";
+  /** The limit that was met. */
+  readonly timeoutMsecs: Msecs;
+
+  constructor(
+    timeoutMsecs: Msecs,
+    body: { readonly side: "request" | "response"; readonly bytes: number },
+    context: ErrorContext,
+  ) {
+    super(
+      body.side === "response"
+        ? `the response body of ${context.origin} stood still for ${timeoutMsecs} ms after ${body.bytes} bytes`
+        : `${context.origin} read nothing of the request body for ${timeoutMsecs} ms after ${body.bytes} bytes were handed to the socket`,
+      { requestSent: true, ...context },
+    );
+    this.timeoutMsecs = timeoutMsecs;
+  }
+}
+
+/** The whole request, waiting included, took longer than `requestTimeoutMsecs`. */
+export class RequestTimeoutError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_REQUEST_TIMEOUT";
+  /** The limit that was met. */
+  readonly timeoutMsecs: Msecs;
+
+  constructor(timeoutMsecs: Msecs, phase: string, context: ErrorContext) {
+    super(
+      `the request to ${context.origin} took longer than ${timeoutMsecs} ms (it was ${phase})`,
+      context,
+    );
+    this.timeoutMsecs = timeoutMsecs;
+  }
+}
+
+/** The peer closed the connection, or it broke, before the response was complete. */
+export class SocketClosedError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_SOCKET_CLOSED";
+}
+
+/**
+ * The server sent what is not a valid HTTP/1.1 response (RFC 9112), or more than a limit allows.
+ * Its connection is closed: where a message ends is not known any more.
+ */
+export class ResponseParseError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_RESPONSE_PARSE";
+  /** What is wrong, without the origin: the same words for the same fault. */
+  readonly problem: string;
+
+  constructor(problem: string, context: ErrorContext) {
+    super(
+      context.origin === undefined
+        ? problem
+        : `invalid response from ${context.origin}: ${problem}`,
+      { requestSent: true, ...context },
+    );
+    this.problem = problem;
+  }
+}
+
+/** The client was closed or destroyed: before the request was made, or while it was under way. */
+export class ClientClosedError extends KeeplineError {
+  readonly code = "ERR_KEEPLINE_CLIENT_CLOSED";
+}
+
+/** An AggregateError (several addresses tried) has an empty message of its own: name its parts. */
+function describe(error: Error): string {
+  if (error.message !== "") return error.message;
+  if (error instanceof AggregateError) {
+    return error.errors
+      .map((each) => (each instanceof Error ? each.message : String(each)))
+      .join("; ");
+  }
+  return error.name;
+}

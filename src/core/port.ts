@@ -1,0 +1,34 @@
+/**
+ * What the core asks of the world around it, always by a synchronous call. The world answers with events
+ * on `Pools`, now or later: `dialed`, `dialFailed`, `released`, `lost`, `tick`.
+ */
+import type { Msecs } from "./clock.ts";
+import type { Connection } from "./connection.ts";
+import type { KeeplineError } from "./errors.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { RetireReason } from "./retire.ts";
+
+/** The driver of the core: sockets in production, a script in tests and simulation. */
+export interface Port<R extends PendingRequest, T> {
+  /** Open a transport to `connection.pool.origin`. */
+  dial(connection: Connection<R, T>, now: Msecs): void;
+  /** `request` has a lease of `connection`: send it. Ends with `released` or `lost`. */
+  grant(request: R, connection: Connection<R, T>, now: Msecs): void;
+  /** `request` gets no connection. */
+  refuse(request: R, error: KeeplineError): void;
+  /** Close the transport. Called once for every connection, also for one that was lost or never opened. */
+  retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void;
+  /** Call `tick` at this instant, instead of at any later one named before. */
+  wakeAt(at: Msecs): void;
+  /** An event came that cannot be: a defect. Tests throw; production reports and goes on. */
+  broken(problem: string): void;
+}
+
+/** Asks for open connections ahead of demand; told once. */
+export interface Warmer {
+  /** Open connections wanted, whatever their state. */
+  readonly target: number;
+  /** `open`: connections that the origin has now; fewer than `target` when a limit stands against it. */
+  ready(open: number): void;
+  failed(error: KeeplineError): void;
+}

@@ -1,0 +1,31 @@
+/**
+ * Why a connection stopped being used. The same words stand in stats, events, errors and docs.
+ */
+
+/** Every reason with what it means, in the order in which docs and stats list them. */
+export const retireReasons = {
+  "idle-timeout": "idle for keepAliveMsecs",
+  "idle-window": "the server's own idle limit was about to end",
+  "server-closed": "the server closed it while it was idle",
+  "connection-close": "the server asked for it, or HTTP/1.0 without keep-alive",
+  "keep-alive-off": "keepAlive is false, or the request said Connection: close",
+  "max-free-sockets": "more idle sockets than maxFreeSockets",
+  "max-sockets": "more sockets than maxSockets or maxTotalSockets, after the limit was lowered",
+  "max-age": "older than maxSocketAgeMsecs",
+  "max-requests": "carried maxRequestsPerSocket, or Keep-Alive: max=N, requests",
+  "total-limit": "gave its place under maxTotalSockets to another origin",
+  "max-origins": "its pool made room for another origin under maxOrigins",
+  "unexpected-bytes": "the server sent bytes that no request had asked for",
+  "parse-error": "the response was not valid HTTP, or over a limit",
+  "socket-error": "it broke or was closed by the server during a request",
+  "request-unfinished": "the response came before the request was sent wholly",
+  "body-unread": "the response body was given up before its end",
+  aborted: "its request was aborted",
+  "timed-out": "its request met a timeout",
+  "dial-failed": "it could not be opened",
+  "connect-timeout": "it was not open within connectTimeoutMsecs",
+  "client-closed": "the client was closed or destroyed",
+} as const;
+
+/** Why a connection stopped being used. */
+export type RetireReason = keyof typeof retireReasons;

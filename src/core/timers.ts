@@ -1,0 +1,139 @@
+/**
+ * All deadlines of a client in one hierarchical timing wheel: setting and clearing are O(1) and
+ * allocate nothing, because almost every deadline is cleared before it ends.
+ * Invariant: a deadline expires at the first `advance` with `now >= at`, never before.
+ *
+ * Six levels of 64 slots; a slot of level L covers 64^L ms. What lies far away is put in a coarse slot
+ * and moves to finer ones as its time comes (Varghese and Lauck, 1987).
+ */
+import type { Msecs } from "./clock.ts";
+
+const slotCount = 64;
+const unitOf = [1, 64, 64 ** 2, 64 ** 3, 64 ** 4, 64 ** 5] as const;
+/** The wheel's reach, about two years; a later deadline is looked at again then. */
+const reach = 64 ** 6 - 64 ** 5;
+
+/** Something with at most one instant at which it expires. Extend it; `Timers` owns its fields. */
+export abstract class Deadline {
+  /** When it expires; meaningful only while `slot` is not -1. */
+  at: Msecs = 0;
+  /** Index of the slot that holds it, -1 while it is not set. */
+  slot = -1;
+  sooner: Deadline | null = null;
+  later: Deadline | null = null;
+
+  /** Called once when the time has come; the deadline is no longer set then. */
+  abstract expire(now: Msecs): void;
+}
+
+/** The wheel. `wake` is called whenever `advance` is needed earlier than was said before. */
+export class Timers {
+  /** No deadline expires before this instant: when `advance` is needed next. `Infinity` when nothing is set. */
+  nextAt: Msecs = Number.POSITIVE_INFINITY;
+  /** Deadlines that are set. */
+  count = 0;
+  #tick = 0;
+  readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(slotCount * unitOf.length).fill(
+    null,
+  );
+  readonly #wake: (at: Msecs) => void;
+
+  constructor(wake: (at: Msecs) => void) {
+    this.#wake = wake;
+  }
+
+  /** Sets `deadline` to expire at `at`, in place of an earlier setting. `Infinity` clears it. */
+  set(deadline: Deadline, at: Msecs, now: Msecs): void {
+    if (deadline.slot !== -1) this.clear(deadline);
+    if (at === Number.POSITIVE_INFINITY) return;
+    // An empty wheel has no slot to pass, so it may jump to the present.
+    if (this.count === 0) this.#tick = Math.max(this.#tick, Math.floor(now));
+    deadline.at = at;
+    this.count++;
+    // A deadline that has passed already expires with the next tick, not inside this call.
+    const startsAt = this.#insert(deadline, Math.max(Math.ceil(at), this.#tick + 1));
+    if (startsAt < this.nextAt) {
+      this.nextAt = startsAt;
+      this.#wake(startsAt);
+    }
+  }
+
+  /** Clears `deadline`; nothing happens when it is not set. */
+  clear(deadline: Deadline): void {
+    if (deadline.slot === -1) return;
+    if (deadline.sooner === null) this.#slots[deadline.slot] = deadline.later;
+    else deadline.sooner.later = deadline.later;
+    if (deadline.later !== null) deadline.later.sooner = deadline.sooner;
+    deadline.sooner = deadline.later = null;
+    deadline.slot = -1;
+    this.count--;
+  }
+
+  /** Expires what is due at `now`, in order of time (to the millisecond). */
+  advance(now: Msecs): void {
+    const target = Math.floor(now);
+    for (;;) {
+      const next = this.#nextTick();
+      if (next > target) {
+        this.#tick = Math.max(this.#tick, target);
+        this.nextAt = next;
+        if (next !== Number.POSITIVE_INFINITY) this.#wake(next);
+        return;
+      }
+      this.#tick = next;
+      for (let level = unitOf.length - 1; level > 0; level--) this.#cascade(level);
+      const slot = next % slotCount;
+      for (let due = this.#slots[slot]; due != null; due = this.#slots[slot]) {
+        this.clear(due);
+        due.expire(now);
+      }
+    }
+  }
+
+  /** Returns the instant at which the slot that it chose needs a look. */
+  #insert(deadline: Deadline, tick: number): number {
+    const due = Math.min(tick, this.#tick + reach);
+    let level = 0;
+    while (level < unitOf.length - 1 && due - this.#tick >= unit(level + 1)) level++;
+    const turn = Math.floor(due / unit(level));
+    const slot = level * slotCount + (turn % slotCount);
+    const first = this.#slots[slot] ?? null;
+    deadline.slot = slot;
+    deadline.later = first;
+    if (first !== null) first.sooner = deadline;
+    this.#slots[slot] = deadline;
+    return turn * unit(level);
+  }
+
+  /** Moves what the current slot of `level` holds to finer slots, when the tick is at its start. */
+  #cascade(level: number): void {
+    if (this.#tick % unit(level) !== 0) return;
+    const slot = level * slotCount + ((this.#tick / unit(level)) % slotCount);
+    let each = this.#slots[slot] ?? null;
+    this.#slots[slot] = null;
+    while (each !== null) {
+      const next = each.later;
+      each.sooner = each.later = null;
+      this.#insert(each, Math.max(Math.ceil(each.at), this.#tick));
+      each = next;
+    }
+  }
+
+  #nextTick(): number {
+    if (this.count === 0) return Number.POSITIVE_INFINITY;
+    let next = Number.POSITIVE_INFINITY;
+    for (let level = 0; level < unitOf.length; level++) {
+      const turn = Math.floor(this.#tick / unit(level));
+      for (let ahead = 1; ahead <= slotCount; ahead++) {
+        if (this.#slots[level * slotCount + ((turn + ahead) % slotCount)] == null) continue;
+        next = Math.min(next, (turn + ahead) * unit(level));
+        break;
+      }
+    }
+    return next;
+  }
+}
+
+function unit(level: number): number {
+  return unitOf[level] as number;
+}

@@ -1,0 +1,55 @@
+/**
+ * One request and its response, as a connection sees it: what to send, and whom to tell what came back.
+ * Invariant: after `refused`, `ended` or `failed` nothing more is called.
+ */
+
+import type { Msecs } from "../core/clock.ts";
+import type { KeeplineError } from "../core/errors.ts";
+import { PendingRequest } from "../core/pending.ts";
+import type { Http1Connection } from "./connection.ts";
+import type { ResponseHead } from "./parser.ts";
+
+/** What follows a request head. */
+export type RequestBody =
+  | { readonly kind: "none" }
+  | { readonly kind: "text"; readonly text: string; readonly byteLength: number }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  /** `byteLength` null: sent in chunks (RFC 9112, section 7.1). */
+  | { readonly kind: "stream"; readonly open: () => BodySource; readonly byteLength: number | null };
+
+/** Where the bytes of a streamed body come from. */
+export interface BodySource {
+  /** The next piece; strings are sent as UTF-8. */
+  next(): Promise<IteratorResult<unknown>>;
+  /** No more pieces are wanted. Called at most once, also while `next` is under way. Does not throw. */
+  cancel(): void;
+}
+
+/** A request that a connection can carry. Surfaces extend it. */
+export abstract class HttpExchange extends PendingRequest {
+  abstract readonly method: string;
+  /** Request line, fields and the empty line, in Latin-1. */
+  abstract readonly head: string;
+  abstract readonly body: RequestBody;
+  /** The body waits for `100 Continue`, for a second at most (RFC 9110, section 10.1.1). */
+  abstract readonly expectsContinue: boolean;
+  /** The head says `Connection: close`. */
+  abstract readonly closesConnection: boolean;
+
+  /** It has a connection. The head goes out next. */
+  abstract granted(connection: Http1Connection, now: Msecs): void;
+  /** It gets no connection. */
+  abstract refused(error: KeeplineError): void;
+  /** The last byte was handed to the socket. */
+  abstract sent(now: Msecs): void;
+  /** The socket took (`flowing`) or did not take a piece of the body, `bytes` so far. */
+  abstract uploading(isFlowing: boolean, bytes: number, now: Msecs): void;
+  /** The response head. Interim ones are skipped. */
+  abstract responded(head: ResponseHead, now: Msecs): void;
+  /** A piece of the response body: a view that is valid during the call. False: read no more until `resume`. */
+  abstract received(buffer: Buffer, start: number, end: number, now: Msecs): boolean;
+  /** The response is complete. */
+  abstract ended(rawTrailers: string[], now: Msecs): void;
+  /** The exchange is over before its end. */
+  abstract failed(error: unknown): void;
+}

@@ -1,0 +1,225 @@
+/**
+ * Reads the responses of one connection, one after another (RFC 9112): finds where each part of a
+ * message begins and ends, and hands it on at once. It keeps no body byte, never reads past the end of
+ * a message, and whatever is not exactly HTTP/1.1 ends it with `ResponseParseError`.
+ */
+import { ResponseParseError } from "../core/errors.ts";
+import { ChunkReader } from "./chunked.ts";
+import { FieldScanner } from "./fields.ts";
+import { type ResponseHead, readHead, readTrailers } from "./head.ts";
+
+export type { BodyFraming, ResponseHead } from "./head.ts";
+
+/** What receives a response, in this order: interim heads, head, body, end. Called synchronously. */
+export interface ResponseSink {
+  /** A 1xx response other than 101: the final one is still to come. */
+  onInterim(head: ResponseHead): void;
+  onHead(head: ResponseHead): void;
+  /** The next bytes of the body, at least one. A view, valid only during the call: copy what is to be kept. */
+  onBody(buffer: Buffer, start: number, end: number): void;
+  /**
+   * The message is complete, and so is the parser's work: it may be given the next request here.
+   * `rawTrailers` is flat, like `rawHeaders`; without trailers it is a frozen array that all share.
+   */
+  onEnd(rawTrailers: string[]): void;
+}
+
+/** What a server may make the parser read and hold. */
+export interface ParserLimits {
+  /**
+   * Bound on the bytes of all heads of a response together, of its trailer section, and of its chunk
+   * extensions, each for itself. `Infinity` means none.
+   */
+  readonly maxHeaderBytes: number;
+}
+
+type Phase = "idle" | "head" | "length" | "chunked" | "trailers" | "close" | "complete" | "failed";
+
+const noTrailers = Object.freeze<string[]>([]) as string[];
+
+/** The response parser of one connection: `begin` for each request, `execute` for what arrives. */
+export class ResponseParser {
+  readonly #sink: ResponseSink;
+  readonly #origin: string;
+  readonly #scanner: FieldScanner;
+  readonly #limitBytes: number;
+  #phase: Phase = "idle";
+  #method = "";
+  /** Bytes of this response taken by earlier calls of `execute`. */
+  #takenBytes = 0;
+  /** Body bytes still to come, by Content-Length. */
+  #lengthBytes = 0;
+  /** Made when the first chunked body comes. */
+  #chunks: ChunkReader | null = null;
+  #trailers = noTrailers;
+  #failure: unknown;
+
+  /** `origin` is named in errors. */
+  constructor(sink: ResponseSink, limits: ParserLimits, origin: string) {
+    this.#sink = sink;
+    this.#origin = origin;
+    this.#limitBytes = limits.maxHeaderBytes;
+    this.#scanner = new FieldScanner(limits.maxHeaderBytes);
+  }
+
+  /** True when no response is expected: before the first `begin`, and from each `onEnd` on. */
+  get idle(): boolean {
+    return this.#phase === "idle";
+  }
+
+  /** True when a byte of the current response, or of an interim one before it, has been taken. */
+  get started(): boolean {
+    return this.#takenBytes > 0;
+  }
+
+  /** Expects one response to a request with `method`. Throws when the last one is not complete. */
+  begin(method: string): void {
+    if (this.#phase !== "idle") throw new Error(`a response is under way (${this.#phase})`);
+    this.#method = method;
+    this.#phase = "head";
+    this.#scanner.startHead();
+  }
+
+  /**
+   * Takes the bytes of `buffer` from `start` to `end`, or to the end of the response that is expected.
+   * Returns the index of the first byte not taken: `start` when none is expected.
+   *
+   * Throws `ResponseParseError`, and what a callback of the sink throws; then again with every call. What
+   * `onEnd` throws is passed on only: the response was complete.
+   */
+  execute(buffer: Buffer, start: number, end: number): number {
+    if (this.#phase === "idle") return start;
+    if (this.#phase === "failed") throw this.#failure;
+    let at = start;
+    try {
+      at = this.#advance(buffer, start, end);
+    } catch (error) {
+      this.#phase = "failed";
+      this.#failure = error;
+      throw error;
+    }
+    // Nothing of the parser is touched after onEnd: the next response may be under way.
+    if ((this.#phase as Phase) === "complete") this.#end();
+    else this.#takenBytes += at - start;
+    return at;
+  }
+
+  /**
+   * The peer ended the connection. Completes a body that ends so, with `onEnd`. Returns false when a
+   * response is missing or incomplete, or the parser failed; true when nothing is missing.
+   */
+  finish(): boolean {
+    if (this.#phase === "close") this.#end();
+    else if (this.#phase !== "idle") return false;
+    return true;
+  }
+
+  #advance(buffer: Buffer, start: number, end: number): number {
+    let at = start;
+    while (at < end) {
+      switch (this.#phase) {
+        case "head":
+          at = this.#scanner.scan(buffer, at, end);
+          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, at - start);
+          if (this.#scanner.done) this.#takeHead(at - start);
+          break;
+        case "length": {
+          const stop = end - at > this.#lengthBytes ? at + this.#lengthBytes : end;
+          this.#lengthBytes -= stop - at;
+          if (this.#lengthBytes === 0) this.#phase = "complete";
+          this.#sink.onBody(buffer, at, stop);
+          at = stop;
+          break;
+        }
+        case "chunked":
+          at = this.#takeChunks(buffer, at, end, start);
+          break;
+        case "trailers":
+          at = this.#scanner.scan(buffer, at, end);
+          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, at - start);
+          if (this.#scanner.done) this.#takeTrailers(at - start);
+          break;
+        case "close":
+          this.#sink.onBody(buffer, at, end);
+          return end;
+        default:
+          return at;
+      }
+    }
+    return at;
+  }
+
+  #takeHead(offset: number): void {
+    const head = readHead(this.#scanner, this.#method);
+    this.#scanner.release();
+    if (typeof head === "string") this.#fail(head, offset);
+    if (head.statusCode < 200) {
+      this.#scanner.startNextHead();
+      this.#sink.onInterim(head);
+      return;
+    }
+    switch (head.framing) {
+      case "none":
+        this.#phase = "complete";
+        break;
+      case "length":
+        this.#lengthBytes = head.contentLength;
+        this.#phase = head.contentLength === 0 ? "complete" : "length";
+        break;
+      case "chunked":
+        this.#chunks ??= new ChunkReader(this.#limitBytes);
+        this.#chunks.start();
+        this.#phase = "chunked";
+        break;
+      case "close":
+        this.#phase = "close";
+        break;
+    }
+    this.#sink.onHead(head);
+  }
+
+  /** Takes framing, then data if there is any. */
+  #takeChunks(buffer: Buffer, from: number, end: number, start: number): number {
+    const chunks = this.#chunks!;
+    let at = from;
+    if (chunks.dataBytes === 0) {
+      at = chunks.read(buffer, at, end);
+      if (chunks.fault !== null) this.#fail(chunks.fault, at - start);
+      if (chunks.done) {
+        this.#phase = "trailers";
+        this.#scanner.startTrailers();
+      }
+    }
+    const stop = end - at > chunks.dataBytes ? at + chunks.dataBytes : end;
+    if (stop > at && chunks.dataBytes > 0) {
+      chunks.dataBytes -= stop - at;
+      this.#sink.onBody(buffer, at, stop);
+      at = stop;
+    }
+    return at;
+  }
+
+  #takeTrailers(offset: number): void {
+    const trailers = readTrailers(this.#scanner);
+    this.#scanner.release();
+    if (typeof trailers === "string") this.#fail(trailers, offset);
+    this.#trailers = trailers.length === 0 ? noTrailers : trailers;
+    this.#phase = "complete";
+  }
+
+  #end(): void {
+    const trailers = this.#trailers;
+    this.#trailers = noTrailers;
+    this.#takenBytes = 0;
+    this.#phase = "idle";
+    this.#sink.onEnd(trailers);
+  }
+
+  /** `offset` is that of the faulty byte in the buffer given to `execute`. */
+  #fail(problem: string, offset: number): never {
+    throw new ResponseParseError(
+      `${problem}, at byte ${this.#takenBytes + offset} of the response`,
+      { origin: this.#origin },
+    );
+  }
+}

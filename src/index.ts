@@ -1,0 +1,44 @@
+/**
+ * The public API of `keepline`.
+ */
+export { Client } from "./client/client.ts";
+export type { ResponseBody } from "./client/body.ts";
+export type {
+  ClientOptions,
+  LiveOptions,
+  RequestTimeouts,
+  ResolvedOptions,
+} from "./client/options.ts";
+export type { RequestOptions } from "./client/request.ts";
+export type { BodyInput } from "./client/request-body.ts";
+export type {
+  ClientResponse,
+  ConnectionFacts,
+  ResponseHeaders,
+  Timings,
+} from "./client/response.ts";
+export type { Query } from "./client/target.ts";
+export type { Msecs } from "./core/clock.ts";
+export {
+  BodyTimeoutError,
+  ClientClosedError,
+  ConnectError,
+  ConnectTimeoutError,
+  type ErrorContext,
+  HeadersTimeoutError,
+  InvalidOptionError,
+  InvalidRequestError,
+  KeeplineError,
+  type PoolCounts,
+  QueueFullError,
+  QueueTimeoutError,
+  RequestTimeoutError,
+  ResponseParseError,
+  SocketClosedError,
+} from "./core/errors.ts";
+export type { DurationSummary } from "./core/histogram.ts";
+export type { CoreOptions, PoolOptions } from "./core/options.ts";
+export type { RetireReason } from "./core/retire.ts";
+export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
+export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
+export type { ClientStats, LaneStats, OriginStats, SocketCounts } from "./observe/stats.ts";

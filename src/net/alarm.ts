@@ -1,0 +1,47 @@
+/**
+ * One timer for all deadlines of a client. It keeps the process alive only while `hold` says so.
+ */
+import type { Clock, Msecs } from "../core/clock.ts";
+
+/** What setTimeout takes at most, in ms. */
+const longestMsecs = 2 ** 31 - 1;
+
+/** Calls `ring` at the instant that was last set. */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #timer: NodeJS.Timeout | null = null;
+  #isHeld = false;
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Rings at `at`, and no more at an instant that was set before. */
+  set(at: Msecs): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    const msecs = Math.min(Math.max(Math.ceil(at - this.#clock()), 1), longestMsecs);
+    this.#timer = setTimeout(this.#fired, msecs);
+    if (!this.#isHeld) this.#timer.unref();
+  }
+
+  /** Whether the process must stay alive until the alarm rings. */
+  hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#timer?.ref();
+    else this.#timer?.unref();
+  }
+
+  /** Never rings again unless it is set again. */
+  clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  readonly #fired = (): void => {
+    this.#timer = null;
+    this.#ring();
+  };
+}

@@ -1,0 +1,142 @@
+/**
+ * Opens one transport: DNS, TCP, and TLS for https. Incoming bytes go straight from the kernel into one
+ * buffer that all sockets share, without the Readable machinery: an idle socket owns no buffer.
+ */
+import { isIP, type NetConnectOpts, connect as netConnect, type Socket } from "node:net";
+import {
+  type ConnectionOptions,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+  connect as tlsConnect,
+} from "node:tls";
+import type { Clock, Msecs } from "../core/clock.ts";
+import type { ConnectOptions } from "./connect-options.ts";
+import { TlsSessions } from "./tls-sessions.ts";
+
+/** Where to dial. */
+export interface Address {
+  readonly isTls: boolean;
+  /** Name or IP address, without the brackets of an IPv6 literal. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How long each step took in ms; null where it did not happen. */
+export interface DialTimings {
+  readonly dns: Msecs | null;
+  readonly connect: Msecs;
+  readonly tls: Msecs | null;
+}
+
+/** Told what becomes of a dial. Exactly one of `opened` and `failed` is called, and later. */
+export interface DialListener {
+  opened(timings: DialTimings, isResumed: boolean): void;
+  failed(cause: Error): void;
+  /** Bytes arrived in `buffer` from 0 to `length`, a view that is valid during the call. False stops reading. */
+  read(length: number, buffer: Buffer): boolean;
+}
+
+/**
+ * Each read callback runs to its end before the next read begins, so one buffer serves all sockets of a
+ * thread. 64 KiB is the most that libuv reads at once.
+ */
+const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
+
+/** Dials with the `connect` options of one client. */
+export class Dialer {
+  readonly sessions = new TlsSessions();
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  /** Made once: parsing certificates anew costs milliseconds a dial. */
+  #secureContext: SecureContext | null = null;
+
+  constructor(options: ConnectOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** Begins to dial. The caller may destroy the socket at any time; a listener is not called after that. */
+  dial(address: Address, listener: DialListener): Socket {
+    const startedAt = this.#clock();
+    let lookedUpAt: Msecs | null = null;
+    let connectedAt = startedAt;
+    const server = `${address.host}:${address.port}`;
+    const socket = address.isTls
+      ? tlsConnect(this.#tlsOptions(address, server, listener))
+      : netConnect(this.#transportOptions(address, listener));
+    const onError = (error: Error): void => {
+      if (address.isTls) this.sessions.forget(server);
+      listener.failed(error);
+    };
+    const onOpen = (): void => {
+      socket.off("error", onError);
+      socket.off("lookup", onLookup);
+      const now = this.#clock();
+      const isResumed = isTls(socket) && socket.isSessionReused();
+      const timings = {
+        dns: lookedUpAt === null ? null : lookedUpAt - startedAt,
+        connect: connectedAt - (lookedUpAt ?? startedAt),
+        tls: address.isTls ? now - connectedAt : null,
+      };
+      listener.opened(timings, isResumed);
+    };
+    const onLookup = (): void => {
+      lookedUpAt ??= this.#clock();
+    };
+    socket.on("lookup", onLookup);
+    socket.once("connect", () => {
+      connectedAt = this.#clock();
+      if (!address.isTls) onOpen();
+    });
+    if (isTls(socket)) {
+      socket.once("secureConnect", onOpen);
+      socket.on("session", (session: Buffer) => this.sessions.set(server, session));
+    }
+    socket.on("error", onError);
+    return socket;
+  }
+
+  #transportOptions(address: Address, listener: DialListener): NetConnectOpts {
+    const { socketPath, localAddress, lookup, family } = this.#options;
+    const where =
+      socketPath === null
+        ? {
+            host: address.host,
+            port: address.port,
+            family,
+            autoSelectFamily: this.#options.autoSelectFamily && family === 0,
+            autoSelectFamilyAttemptTimeout: this.#options.autoSelectFamilyAttemptTimeoutMsecs,
+            ...(localAddress === null ? {} : { localAddress }),
+            ...(lookup === null ? {} : { lookup }),
+          }
+        : { path: socketPath };
+    return {
+      ...where,
+      noDelay: true,
+      onread: {
+        buffer: sharedBuffer,
+        callback: (length: number, buffer: Uint8Array) => listener.read(length, buffer as Buffer),
+      },
+    };
+  }
+
+  #tlsOptions(address: Address, server: string, listener: DialListener): ConnectionOptions {
+    const tls = this.#options.tls ?? {};
+    this.#secureContext ??= tls.secureContext ?? createSecureContext(tls);
+    const session = this.sessions.get(server);
+    return {
+      ...tls,
+      ...this.#transportOptions(address, listener),
+      secureContext: this.#secureContext,
+      // Server names are DNS names (RFC 6066, section 3): an IP address is verified but not sent.
+      servername: tls.servername ?? (isIP(address.host) === 0 ? address.host : ""),
+      ALPNProtocols: ["http/1.1"],
+      ...(session === undefined ? {} : { session }),
+    };
+  }
+}
+
+function isTls(socket: Socket): socket is TLSSocket {
+  return "encrypted" in socket;
+}

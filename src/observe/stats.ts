@@ -1,0 +1,139 @@
+/**
+ * A snapshot of all pools as plain JSON.
+ */
+import type { Msecs } from "../core/clock.ts";
+import type { DurationSummary } from "../core/histogram.ts";
+import type { PendingRequest } from "../core/pending.ts";
+import type { Pool } from "../core/pool.ts";
+import type { Pools } from "../core/pools.ts";
+import { type RetireReason, retireReasons } from "../core/retire.ts";
+
+/** Sockets by what they do now. `open` is the sum of the others. */
+export interface SocketCounts {
+  readonly open: number;
+  readonly idle: number;
+  readonly busy: number;
+  readonly dialing: number;
+}
+
+/** What `client.stats()` returns. Counters grow from the making of a pool on. */
+export interface ClientStats {
+  /** When it was taken, in ms since 1970. */
+  readonly at: Msecs;
+  readonly client: {
+    readonly sockets: SocketCounts;
+    readonly pending: number;
+    /** Null stands for no limit, since JSON has no Infinity. */
+    readonly maxTotalSockets: number | null;
+  };
+  readonly origins: readonly OriginStats[];
+}
+
+/** One pool. */
+export interface OriginStats {
+  readonly origin: string;
+  readonly service: string;
+  readonly sockets: SocketCounts;
+  readonly pending: number;
+  /** Requests that asked for a connection. */
+  readonly requests: number;
+  /** Connections that were open once. */
+  readonly opened: number;
+  /** Of `opened`: with a resumed TLS session. */
+  readonly resumedTls: number;
+  /** Requests on a connection that had carried one before. */
+  readonly reused: number;
+  /** `reused` by requests that got a connection; null before the first. */
+  readonly reuseRatio: number | null;
+  /** Requests that failed. Aborted ones are not counted. */
+  readonly failed: number;
+  /** Closed connections by reason. */
+  readonly closed: Readonly<Record<RetireReason, number>>;
+  /** How long a connection is kept idle, in ms; null: unknown, or for ever. */
+  readonly idleWindowMsecs: { readonly hinted: Msecs | null; readonly used: Msecs | null };
+  readonly lanes: Readonly<Record<string, LaneStats>>;
+  readonly timings: {
+    readonly queue: DurationSummary;
+    readonly connect: DurationSummary;
+    readonly tls: DurationSummary;
+    readonly firstByte: DurationSummary;
+  };
+}
+
+/** One lane of a pool. */
+export interface LaneStats {
+  readonly busy: number;
+  readonly pending: number;
+  readonly served: number;
+  readonly timedOut: number;
+  readonly refused: number;
+}
+
+/** Takes the snapshot. `at`: the time in ms since 1970. */
+export function snapshot<R extends PendingRequest, T>(pools: Pools<R, T>, at: Msecs): ClientStats {
+  const origins = [...pools.all].map(originStats);
+  const sum = (count: (each: OriginStats) => number): number =>
+    origins.reduce((total, each) => total + count(each), 0);
+  return {
+    at,
+    client: {
+      sockets: {
+        open: sum((each) => each.sockets.open),
+        idle: sum((each) => each.sockets.idle),
+        busy: sum((each) => each.sockets.busy),
+        dialing: sum((each) => each.sockets.dialing),
+      },
+      pending: sum((each) => each.pending),
+      maxTotalSockets: finite(pools.options.maxTotalSockets),
+    },
+    origins,
+  };
+}
+
+function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats {
+  const { tally, queue } = pool;
+  return {
+    origin: pool.origin,
+    service: "default",
+    sockets: {
+      open: pool.budget.open,
+      idle: pool.idleCount,
+      busy: pool.busyCount,
+      dialing: pool.dialingCount,
+    },
+    pending: queue.count,
+    requests: tally.requests,
+    opened: tally.opened,
+    resumedTls: tally.resumedTls,
+    reused: tally.reused,
+    reuseRatio: tally.served === 0 ? null : tally.reused / tally.served,
+    failed: tally.failed,
+    closed: closedByReason(tally.closed),
+    idleWindowMsecs: { hinted: pool.hintMsecs, used: finite(pool.idleWindowMsecs) },
+    lanes: {
+      default: {
+        busy: pool.busyCount,
+        pending: queue.count,
+        served: tally.served,
+        timedOut: tally.timedOut,
+        refused: tally.refused,
+      },
+    },
+    timings: {
+      queue: tally.queue.summary(),
+      connect: tally.connect.summary(),
+      tls: tally.tls.summary(),
+      firstByte: tally.firstByte.summary(),
+    },
+  };
+}
+
+function closedByReason(closed: { [reason in RetireReason]?: number }): Record<RetireReason, number> {
+  const all = {} as Record<RetireReason, number>;
+  for (const reason of Object.keys(retireReasons) as RetireReason[]) all[reason] = closed[reason] ?? 0;
+  return all;
+}
+
+function finite(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,304 @@
+// Random schedules for the core. `ManualWorld` checks all invariants after every step; here are the
+// steps, and what must be true once everything is over.
+//   KEEPLINE_SEED=n   repeats the schedules of a failure (fast-check prints its seed)
+//   KEEPLINE_RUNS=n   how many schedules, 10,000 when absent
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { CoreOptions } from "../../src/core/options.ts";
+import {
+  type ManualConnection,
+  type ManualRequest,
+  type ManualWorld,
+  manualWorld,
+  type Reactions,
+} from "../support/manual-world.ts";
+
+const runs = Number(process.env.KEEPLINE_RUNS ?? 10_000);
+const seed =
+  process.env.KEEPLINE_SEED === undefined ? {} : { seed: Number(process.env.KEEPLINE_SEED) };
+
+const origins = ["http://a.test", "http://b.test", "http://c.test", "http://d.test"];
+const never = Number.POSITIVE_INFINITY;
+
+/** Which step, and two numbers that choose what it is done to. */
+type Step = readonly [kind: number, first: number, second: number];
+
+interface Schedule {
+  readonly options: CoreOptions;
+  readonly originCount: number;
+  readonly capacity: number;
+  readonly reaction: keyof typeof reactions;
+  readonly seed: number;
+  readonly steps: readonly Step[];
+  readonly end: "destroy" | "finish" | "close";
+}
+
+/** Limits that leave no sense out, however they are drawn. */
+const options: fc.Arbitrary<CoreOptions> = fc
+  .record({
+    keepAlive: fc.constantFrom(true, true, true, true, false),
+    keepAliveMsecs: fc.constantFrom(5_000, 0, 1, 40.5, 300, never),
+    maxSockets: fc.constantFrom(2, 1, 3, 4, never),
+    maxFreeSockets: fc.constantFrom(4, 0, 1, 2, never),
+    maxTotalSockets: fc.constantFrom(never, 1, 2, 3, 4, 5, 6),
+    maxOrigins: fc.constantFrom(never, never, never, 1, 2),
+    scheduling: fc.constantFrom("lifo", "fifo"),
+    minFreeSockets: fc.constantFrom(0, 0, 0, 1, 2),
+    maxSocketAgeMsecs: fc.constantFrom(never, never, 30.25, 500, 4_000),
+    maxRequestsPerSocket: fc.constantFrom(never, never, 1, 2, 3),
+    maxPending: fc.constantFrom(never, never, 0, 1, 3),
+    queueTimeoutMsecs: fc.constantFrom(never, never, 20, 150.5, 2_000),
+    connectTimeoutMsecs: fc.constantFrom(never, 10, 100, 1_000),
+  })
+  .map((drawn): CoreOptions => {
+    const most = Math.min(drawn.maxFreeSockets, drawn.maxSockets, drawn.maxTotalSockets);
+    const canKeep = drawn.keepAliveMsecs > 0;
+    return { ...drawn, minFreeSockets: canKeep ? Math.min(drawn.minFreeSockets, most) : 0 };
+  });
+
+/** Each with how often it is drawn. Those whose choice has nothing to choose from do nothing. */
+const steps: Record<string, [number, (run: Run, first: number, second: number) => void]> = {
+  acquire: [26, (run, first) => run.acquire(first)],
+  "acquire with a timeout": [
+    6,
+    (run, first, second) => run.acquire(first, [1, 30, 60, 400.75][second % 4]),
+  ],
+  dialed: [14, (run, first) => choose(run.world.dialing, first, (each) => run.dialed(each))],
+  "dial failed": [
+    5,
+    (run, first) => choose(run.world.dialing, first, (each) => run.world.dialFailed(each)),
+  ],
+  release: [18, (run, first) => choose(run.holding, first, (each) => run.world.release(each))],
+  cancel: [4, (run, first) => choose(run.pending, first, (each) => run.world.cancel(each))],
+  "cancel whatever it is": [
+    1,
+    (run, first) => choose(run.world.requests, first, (each) => run.world.cancel(each)),
+  ],
+  lose: [4, (run, first) => choose([...run.world.live], first, (each) => run.world.lose(each))],
+  // Answers that may come after the core has given the dial up.
+  "dialed, perhaps late": [
+    1,
+    (run, first) => choose(run.world.dials, first, (each) => run.dialed(each)),
+  ],
+  "dial failed, perhaps late": [
+    1,
+    (run, first) => choose(run.world.dials, first, (each) => run.world.dialFailed(each)),
+  ],
+  hint: [3, (run, first, second) => choose(run.holding, first, (each) => run.hint(each, second))],
+  drain: [2, (run, first) => choose([...run.world.live], first, (each) => run.world.drain(each))],
+  warm: [2, (run, first, second) => run.world.warm(second % 4, run.origin(first))],
+  configure: [2, (run, first, second) => run.configure(first, second)],
+  "advance a little": [6, (run, first) => run.world.advance((first % 40) / 4)],
+  advance: [3, (run, first) => run.world.advance(first * 2)],
+  "advance with late ticks": [
+    2,
+    (run, first, second) => run.world.advance(first, { lateMsecs: second / 10 }),
+  ],
+  suspend: [1, (run, first) => run.world.suspend(first * 40)],
+  "advance far": [1, (run, first) => run.world.advance(first * 60)],
+};
+const drawn = Object.entries(steps).flatMap(
+  ([name, [weight, act]]) =>
+    new Array(weight).fill({ name, act }) as { name: string; act: (typeof steps)[string][1] }[],
+);
+
+/** Drivers that answer inside the call of the core. */
+const reactions = {
+  none: () => ({}),
+  "releases in grant": (run) => ({
+    granted: (request) => run.react(() => run.world.release(request)),
+  }),
+  "loses in grant": (run) => ({
+    granted: (_, connection) => run.react(() => run.world.lose(connection, "socket-error")),
+  }),
+  "acquires in grant": (run) => ({
+    granted: (request) => run.react((random) => run.acquire(request.id + random)),
+  }),
+  "acquires in refuse": (run) => ({
+    refused: (request) => run.react(() => run.world.acquire(request.origin)),
+  }),
+  "acquires in retire": (run) => ({
+    retired: () => run.react((random) => run.acquire(random)),
+  }),
+  "opens in dial": (run) => ({
+    dialing: (connection) => run.react(() => run.dialed(connection)),
+  }),
+  "fails in dial": (run) => ({
+    dialing: (connection) => run.react(() => run.world.dialFailed(connection)),
+  }),
+  everything: (run) => ({
+    dialing: (connection) => {
+      run.react((random) => {
+        if (random % 2 === 0) run.dialed(connection);
+        else run.world.dialFailed(connection);
+      });
+    },
+    granted: (request, connection) => {
+      run.react((random) => {
+        if (random % 3 === 0) run.world.release(request);
+        else if (random % 3 === 1) run.world.lose(connection, "socket-error");
+        else run.acquire(random);
+      });
+    },
+    refused: (request) => run.react(() => run.world.acquire(request.origin)),
+    retired: () => run.react((random) => run.acquire(random)),
+  }),
+} as const satisfies Record<string, (run: Run) => Reactions>;
+
+/** One schedule on its way. */
+class Run {
+  readonly world: ManualWorld;
+  readonly #schedule: Schedule;
+  /** Reactions that the present step may still have, so that none runs for ever. */
+  #reactionsLeft = 0;
+  #reactionCount = 0;
+
+  constructor(schedule: Schedule) {
+    this.#schedule = schedule;
+    this.world = manualWorld(schedule.options, {
+      dials: "wait",
+      seed: schedule.seed,
+      reactions: reactions[schedule.reaction](this),
+    });
+  }
+
+  get pending(): ManualRequest[] {
+    return this.world.requests.filter((each) => each.outcome === null);
+  }
+
+  get holding(): ManualRequest[] {
+    return this.world.requests.filter((each) => each.isHolding);
+  }
+
+  origin(index: number): string {
+    return origins[index % this.#schedule.originCount] as string;
+  }
+
+  acquire(index: number, queueTimeoutMsecs?: number): void {
+    const own = queueTimeoutMsecs === undefined ? {} : { queueTimeoutMsecs };
+    this.world.acquire(this.origin(index), own);
+  }
+
+  dialed(connection: ManualConnection): void {
+    const { capacity } = this.#schedule;
+    this.world.dialed(connection, { capacity, connectMsecs: connection.id % 7 });
+  }
+
+  hint(request: ManualRequest, index: number): void {
+    const timeoutMsecs = [1_000, 0, 150, 5_000, null][index % 5] as number | null;
+    const further = [never, 0, 1, 3][index % 4] as number;
+    this.world.hint(request.connection, timeoutMsecs, further);
+  }
+
+  /** Draws one limit anew. */
+  configure(first: number, second: number): void {
+    const changes: Partial<CoreOptions>[] = [
+      { maxSockets: 1 + (second % 4) },
+      { maxTotalSockets: second % 7 === 0 ? never : second % 7 },
+      { maxFreeSockets: second % 5 },
+      { keepAliveMsecs: [5_000, 1, 60, never][second % 4] as number },
+      { keepAlive: second % 2 === 0 },
+      { maxRequestsPerSocket: second % 4 === 0 ? never : second % 4 },
+      { maxSocketAgeMsecs: second % 2 === 0 ? never : 25 },
+      { scheduling: second % 2 === 0 ? "lifo" : "fifo" },
+      { maxOrigins: second % 4 === 0 ? never : second % 4 },
+      { minFreeSockets: second % 3 },
+    ];
+    const changed = { ...this.world.pools.options, ...changes[first % changes.length] };
+    const most = Math.min(changed.maxFreeSockets, changed.maxSockets, changed.maxTotalSockets);
+    const canKeep = changed.keepAliveMsecs > 0;
+    const minFreeSockets = canKeep ? Math.min(changed.minFreeSockets, most) : 0;
+    this.world.configure({ ...changed, minFreeSockets });
+  }
+
+  react(reaction: (random: number) => void): void {
+    if (this.#reactionsLeft === 0) return;
+    this.#reactionsLeft--;
+    reaction(this.#reactionCount++);
+  }
+
+  step([kind, first, second]: Step): void {
+    this.#reactionsLeft = 4;
+    drawn[kind]?.act(this, first, second);
+  }
+
+  /** Lets everything that is under way complete. */
+  finish(): void {
+    this.#reactionsLeft = 0;
+    const isUnderWay = () => this.pending.length + this.holding.length > 0;
+    for (let turn = 0; isUnderWay(); turn++) {
+      assert.ok(turn < 500, "requests wait although every dial opens and every lease ends");
+      for (const connection of this.world.dialing) this.dialed(connection);
+      for (const request of this.holding) if (request.isHolding) this.world.release(request);
+      this.world.advance(turn * 10);
+    }
+  }
+
+  end(): void {
+    const { world } = this;
+    this.#reactionsLeft = 4;
+    if (this.#schedule.end === "close") {
+      world.close();
+      this.finish();
+      for (const connection of world.dialing) this.dialed(connection);
+      assert.equal(world.live.size, 0, "a closed client with nothing to do has no sockets");
+      assert.equal(world.pools.timers.count, 0, "a closed client with nothing to do sets no timer");
+    }
+    if (this.#schedule.end === "finish") this.finish();
+    world.destroy();
+    assert.equal(world.pools.budget.open, 0, "every permit comes back");
+    assert.equal(world.live.size, 0, "every connection is retired");
+    assert.equal(world.pools.timers.count, 0, "no timer is left");
+    assert.equal(world.retirements.length, world.dials.length, "each connection is retired once");
+    for (const request of world.requests) assert.ok(request.outcome, "every request settles");
+    for (const warmer of world.warmers) assert.notEqual(warmer.outcome, null, "a warmer is told");
+    const late = world.acquire();
+    assert.equal(late.error.code, "ERR_KEEPLINE_CLIENT_CLOSED");
+  }
+}
+
+function choose<V>(from: readonly V[], index: number, act: (chosen: V) => void): void {
+  const chosen = from[index % Math.max(from.length, 1)];
+  if (chosen !== undefined) act(chosen);
+}
+
+function play(schedule: Schedule): void {
+  const run = new Run(schedule);
+  let at = 0;
+  try {
+    for (; at < schedule.steps.length; at++) run.step(schedule.steps[at] as Step);
+    run.end();
+  } catch (error) {
+    const script = schedule.steps.slice(0, at + 1).map(sentence);
+    if (at === schedule.steps.length) script.push(schedule.end);
+    throw new Error(`${(error as Error).message}, after ${script.join(", ")}`, { cause: error });
+  }
+}
+
+function sentence([kind, first, second]: Step): string {
+  return `${drawn[kind]?.name} (${first}, ${second})`;
+}
+
+const schedules: fc.Arbitrary<Schedule> = fc.record({
+  options,
+  originCount: fc.integer({ min: 1, max: origins.length }),
+  capacity: fc.constantFrom(1, 1, 1, 1, 1, 2, 3),
+  reaction: fc.constantFrom(
+    "none",
+    "none",
+    "none",
+    ...(Object.keys(reactions) as (keyof typeof reactions)[]),
+  ),
+  seed: fc.nat(),
+  steps: fc.array(fc.tuple(fc.nat(drawn.length - 1), fc.nat(1_000), fc.nat(1_000)), {
+    maxLength: 80,
+    size: "max",
+  }),
+  end: fc.constantFrom("destroy", "finish", "close"),
+});
+
+test("whatever happens in whatever order, every invariant of the core holds after every step", () => {
+  fc.assert(fc.property(schedules, play), { ...seed, numRuns: runs });
+});
