@@ -1,0 +1,75 @@
+/**
+ * The README says what the code does: its tables are those of the rules, and its examples type-check.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { clientRules } from "../src/client/options.ts";
+import type { Rule } from "../src/core/rules.ts";
+import * as keepline from "../src/index.ts";
+import { connectRules } from "../src/net/connect-options.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const readme = readFileSync(join(root, "README.md"), "utf8");
+
+test("the README lists every option with the default and the meaning of the rules table", () => {
+  const { connect: _, ...rules } = clientRules;
+  for (const [name, rule] of Object.entries<Rule<unknown>>({ ...rules, ...connectRules })) {
+    const row = `| \`${name}\` | ${shown(rule.default)} | ${rule.doc} |`;
+    assert.ok(readme.includes(row), `the README has no row\n${row}`);
+  }
+});
+
+test("the README lists every error class with its code", () => {
+  const classes = Object.entries(keepline).filter(
+    ([name]) => name.endsWith("Error") && name !== "KeeplineError",
+  );
+  assert.equal(classes.length, 12);
+  for (const [name] of classes) {
+    const words = name.replace(/Error$/, "").replace(/([a-z])([A-Z])/g, "$1_$2");
+    const row = `| \`${name}\` | \`ERR_KEEPLINE_${words.toUpperCase()}\` |`;
+    assert.ok(readme.includes(row), `the README has no row\n${row}`);
+  }
+});
+
+test("the examples of the README type-check", () => {
+  const folder = mkdtempSync(join(tmpdir(), "keepline-readme-"));
+  try {
+    const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] as string);
+    assert.ok(examples.length >= 4);
+    examples.forEach((text, index) => {
+      writeFileSync(join(folder, `example-${index}.ts`), `${text}\nexport {};\n`);
+    });
+    const config = {
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: {
+        paths: { keepline: [join(root, "src/index.ts")] },
+        typeRoots: [join(root, "node_modules/@types")],
+      },
+      include: [join(folder, "*.ts")],
+      exclude: [],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    try {
+      execFileSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
+    } catch (error) {
+      assert.fail((error as { stdout: string }).stdout);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+function shown(value: unknown): string {
+  if (value === null) return "–";
+  if (typeof value === "string") return `\`${JSON.stringify(value)}\``;
+  // Digits in groups of three, as a program would write them.
+  const text = String(value);
+  return `\`${/^\d+$/.test(text) ? text.replace(/\B(?=(\d{3})+$)/g, "_") : text}\``;
+}
