@@ -4,6 +4,7 @@
  * Invariant: the promise settles once; and when the exchange is over it holds no deadline, no listener
  * and no connection.
  */
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
 import type { Msecs } from "../core/clock.ts";
 import {
   BodyTimeoutError,
@@ -104,7 +105,11 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   /** Begins: asks `pool` for a connection. */
   start(pool: Pool<HttpExchange, Http1Connection>): void {
     const { signal } = this.#options;
-    signal?.addEventListener("abort", this.#aborted);
+    if (signal !== undefined) {
+      // One signal for many requests is no leak: each takes its listener away when it is over.
+      if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+      signal.addEventListener("abort", this.#aborted);
+    }
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
@@ -244,8 +249,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
 
   get timings(): Timings {
     const dial = this.#requestCount > 1 ? null : (this.#connection?.dialTimings ?? null);
+    const dialMsecs = dial === null ? 0 : (dial.dns ?? 0) + dial.connect + (dial.tls ?? 0);
     return {
-      queued: this.#grantedAt - this.#startedAt,
+      // The dial may have begun before the request did: it was for another one then.
+      queued: Math.max(this.#grantedAt - this.#startedAt - dialMsecs, 0),
       dns: dial === null ? null : dial.dns,
       connect: dial === null ? null : dial.connect,
       tls: dial === null ? null : dial.tls,

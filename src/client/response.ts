@@ -26,9 +26,9 @@ export interface ConnectionFacts {
 
 /** Where the time went, in ms; null where it did not happen, or not yet. */
 export interface Timings {
-  /** From the call to a connection, its dial included. */
+  /** From the call to a connection, less the time of its dial where there was one. */
   readonly queued: Msecs;
-  /** Of the dial that brought the connection, when this was its first request; null on a reused one. */
+  /** These three: of the dial that brought the connection, if this was its first request. It may have begun before the call, for another request. */
   readonly dns: Msecs | null;
   readonly connect: Msecs | null;
   readonly tls: Msecs | null;
