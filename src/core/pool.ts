@@ -125,6 +125,11 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
         this.#lease(request, connection, connection.leases + 1, now);
         return;
       }
+      if (this.isDropped) {
+        // When a stale connection was retired, the port made room for another origin, of all places here.
+        this.#world.pool(this.origin, now).acquire(request, now);
+        return;
+      }
     }
     this.#enqueue(request, now);
     this.#demand(now);
@@ -250,7 +255,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     for (const connection of this.connections) {
       if (connection.state.kind !== "idle") continue;
       connection.usableUntil = this.#usableUntil(connection, connection.state.since);
-      this.#world.timers.set(connection, connection.usableUntil, now);
+      const overdue = this.#overdueReason(connection, now);
+      if (overdue === null) this.#world.timers.set(connection, connection.usableUntil, now);
+      else this.retire(connection, overdue, now);
     }
     this.#world.touch(this);
   }
@@ -271,8 +278,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       const message = `the client was destroyed while a request to ${this.origin} waited for a socket`;
       this.#refuse(next, new ClientClosedError(message, this.#context(next)));
     }
-    this.close(now);
     for (const connection of this.connections) this.retire(connection, reason, now);
+    this.close(now);
     this.#world.timers.clear(this);
   }
 
@@ -285,7 +292,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
   review(now: Msecs): void {
     this.#demand(now);
-    this.#tellWarmers();
+    this.#tellWarmers(now);
     if (this.#isEmpty() && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyPoolMsecs;
@@ -328,10 +335,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   /** Dials wanted ahead of demand, beyond those under way, which serve pending requests first. */
   #spareWanted(): number {
     if (this.#world.isClosing || this.isDropped) return 0;
-    let wanted = this.options.minFreeSockets - this.idleCount;
+    const { minFreeSockets, maxFreeSockets, keepAliveMsecs } = this.options;
+    let wanted = minFreeSockets - this.idleCount;
     const opened = this.budget.open - this.dialingCount;
     for (const warmer of this.#warmers) wanted = Math.max(wanted, warmer.target - opened);
-    return wanted + this.queue.count - this.dialingCount;
+    // What could not be kept would be closed at once and wanted again, without end.
+    const keepable = (keepAliveMsecs > 0 ? maxFreeSockets : 0) - this.idleCount;
+    return Math.min(wanted, keepable) + this.queue.count - this.dialingCount;
   }
 
   /** The nearest shared budget that is full, or in which somebody has waited longer. */
@@ -380,15 +390,21 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
         ? new ConnectError({ ...this.#context(request), cause })
         : new ConnectTimeoutError(this.options.connectTimeoutMsecs, this.#context(request));
     const { random } = this.#world;
+    // When the other dials under way suffice for all who wait, this one was nobody's.
+    const wasNeeded = this.queue.count >= this.dialingCount;
+    const firstLater = this.#world.nextSequence;
     this.#health = afterFailure(this.#health, state.since, cause ?? errorFor(null), now, random);
     this.retire(connection, reason, now);
     // With nothing open and repeated failures there is no hope for the others: they fail, not hang.
     const failAll = isDown(this.#health) && this.budget.open === 0;
-    for (let next = this.queue.head; next !== null; next = failAll ? this.queue.head : null) {
+    for (let next = wasNeeded ? this.queue.head : null; next !== null; ) {
+      if (next.sequence >= firstLater) break; // made by the port in answer to a refusal
       this.tally.failed++;
       this.#refuse(next, errorFor(next));
+      next = failAll ? this.queue.head : null;
     }
     if (this.#warmers.length > 0) this.#failWarmers(errorFor(null));
+    this.#world.touch(this); // again: the port may have had events of its own meanwhile
   }
 
   /** `connection` has room beside `leases`: the longest-waiting requests get it, unless it must go. */
@@ -450,13 +466,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
 
   /** The connection for the next request, or null. What turns out to be stale is retired on the way. */
   #takeUsable(now: Msecs): Connection<R, T> | null {
-    for (const connection of this.#partlyBusy) {
-      const overdue = this.#overdueReason(connection, now);
-      if (overdue === null) return connection;
-      this.drain(connection, overdue, now);
-    }
     const { idle } = this.budget;
     for (;;) {
+      for (const connection of this.#partlyBusy) {
+        const overdue = this.#overdueReason(connection, now);
+        if (overdue === null) return connection;
+        this.drain(connection, overdue, now);
+      }
       const connection = this.options.scheduling === "lifo" ? idle.shortest : idle.longest;
       if (connection === null || now < connection.usableUntil) return connection;
       // The timer is late: a busy event loop, a suspended laptop, a paused function.
@@ -570,17 +586,20 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     this.#world.port.refuse(request, error);
   }
 
-  #tellWarmers(): void {
+  #tellWarmers(now: Msecs): void {
     if (this.#warmers.length === 0) return;
     const opened = this.budget.open - this.dialingCount;
-    const failing = this.#health.kind === "failing" && this.dialingCount === 0;
-    if (failing) {
-      const { cause } = this.#health as Extract<DialHealth, { kind: "failing" }>;
-      this.#failWarmers(new ConnectError({ ...this.#context(null), cause }));
-    }
     const told = this.#warmers.filter((each) => each.target <= opened || this.dialingCount === 0);
     this.#warmers = this.#warmers.filter((each) => !told.includes(each));
-    for (const warmer of told) warmer.ready(opened);
+    const health = this.#health;
+    const failure =
+      health.kind === "failing" && !this.#mayDial(now)
+        ? new ConnectError({ ...this.#context(null), cause: health.cause })
+        : null;
+    for (const warmer of told) {
+      if (failure === null || warmer.target <= opened) warmer.ready(opened);
+      else warmer.failed(failure);
+    }
   }
 
   #failWarmers(error: KeeplineError): void {

@@ -56,6 +56,8 @@ export class Pools<R extends PendingRequest, T> {
     const known = this.#byOrigin.get(origin);
     if (known !== undefined) return known;
     this.#makeRoom(now);
+    const meanwhile = this.#byOrigin.get(origin); // asked for by the port while room was made
+    if (meanwhile !== undefined) return meanwhile;
     const pool = new Pool<R, T>(this, origin, this.#options, this.budget, now);
     this.#byOrigin.set(origin, pool);
     return pool;
@@ -109,6 +111,11 @@ export class Pools<R extends PendingRequest, T> {
 
   /** Opens connections ahead of demand. */
   warm(pool: Pool<R, T>, warmer: Warmer, now: Msecs): void {
+    if (this.isClosing) {
+      const context = { origin: pool.origin, service: "default" };
+      warmer.failed(new ClientClosedError("the client is closed", context));
+      return;
+    }
     (pool.isDropped ? this.pool(pool.origin, now) : pool).warm(warmer, now);
     this.#settle(now);
   }

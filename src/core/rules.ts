@@ -43,7 +43,8 @@ export function resolveOptions<O extends object>(
   base?: O,
 ): Readonly<O> {
   const resolved: Partial<Record<keyof O, unknown>> = {};
-  for (const key of keysOf(rules)) resolved[key] = base === undefined ? rules[key].default : base[key];
+  for (const key of keysOf(rules))
+    resolved[key] = base === undefined ? rules[key].default : base[key];
   if (given !== undefined) {
     requireObject(given, where, prefix);
     for (const [key, value] of Object.entries(given)) {
@@ -137,7 +138,6 @@ export function oneOf(...words: readonly string[]) {
 /** A check by JavaScript type. */
 export function ofType(type: "boolean" | "string" | "function", allowed: string) {
   return (value: unknown): Fault | null =>
-    // biome-ignore lint/suspicious/useValidTypeof: `type` is one of three valid names
     typeof value === type ? null : { nature: "TypeError", allowed };
 }
 
@@ -184,9 +184,7 @@ function distance(a: string, b: string): number {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(
-        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same),
-      );
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + same));
     }
     row = next;
   }

@@ -142,7 +142,13 @@ const reactions = {
         else run.acquire(random);
       });
     },
-    refused: (request) => run.react(() => run.world.acquire(request.origin)),
+    // What a client does that is being closed, when its last request is refused.
+    refused: (request) => {
+      run.react((random) => {
+        if (random % 16 === 15) run.world.destroy();
+        else run.world.acquire(request.origin);
+      });
+    },
     retired: () => run.react((random) => run.acquire(random)),
   }),
 } as const satisfies Record<string, (run: Run) => Reactions>;
@@ -227,12 +233,15 @@ class Run {
   /** Lets everything that is under way complete. */
   finish(): void {
     this.#reactionsLeft = 0;
-    const isUnderWay = () => this.pending.length + this.holding.length > 0;
-    for (let turn = 0; isUnderWay(); turn++) {
+    for (let turn = 0; this.pending.length + this.holding.length > 0; turn++) {
       assert.ok(turn < 500, "requests wait although every dial opens and every lease ends");
       for (const connection of this.world.dialing) this.dialed(connection);
       for (const request of this.holding) if (request.isHolding) this.world.release(request);
       this.world.advance(turn * 10);
+    }
+    for (let turn = 0; this.world.dialing.length > 0; turn++) {
+      assert.ok(turn < 10, "dials go on while nothing else happens");
+      for (const connection of this.world.dialing) this.dialed(connection);
     }
   }
 
@@ -242,7 +251,6 @@ class Run {
     if (this.#schedule.end === "close") {
       world.close();
       this.finish();
-      for (const connection of world.dialing) this.dialed(connection);
       assert.equal(world.live.size, 0, "a closed client with nothing to do has no sockets");
       assert.equal(world.pools.timers.count, 0, "a closed client with nothing to do sets no timer");
     }

@@ -61,6 +61,7 @@ export class CoreInvariants {
         );
       holds(pool.dialingCount <= queue.count + spare, "more dials than anybody needs");
     }
+    if (this.#world.isReacting) return; // the event around it is not over: the line is not in order
     // Who stands in line for the client's sockets goes first, by the order of arrival; a spare dial last.
     const covered = (queue.uncovered === null ? lastOf(pool) : queue.uncovered.ahead)?.sequence;
     const own = isForRequest ? (covered ?? 0) : Number.POSITIVE_INFINITY;
@@ -84,14 +85,17 @@ export class CoreInvariants {
     const age = now - (this.#openedAt.get(connection) ?? now);
     const idleFor = connection.lastIdleMsecs;
     const most = options.keepAlive ? options.maxRequestsPerSocket : 1;
-    holds(connection.requestCount <= most, "a connection carries more requests than allowed");
     holds(connection.requestCount <= connection.hintedRequests, "more than Keep-Alive: max=N");
-    holds(age < options.maxSocketAgeMsecs || age === 0, "a connection older than allowed");
-    holds(idleFor === 0 || idleFor < options.keepAliveMsecs, "idle for longer than allowed");
     holds(
       idleFor === 0 || connection.hintMsecs === null || idleFor < connection.hintMsecs,
       "idle for longer than the server keeps it",
     );
+    // While a new limit is on its way through the idle connections, the port may take one of them.
+    if (!this.#world.isReacting) {
+      holds(connection.requestCount <= most, "a connection carries more requests than allowed");
+      holds(age < options.maxSocketAgeMsecs || age === 0, "a connection older than allowed");
+      holds(idleFor === 0 || idleFor < options.keepAliveMsecs, "idle for longer than allowed");
+    }
 
     this.#isFirstInLine(request, "granted");
     this.#yields(request, pool);
@@ -287,6 +291,7 @@ export class CoreInvariants {
 
   /** A busy origin gives its place to one whose request has waited so much longer. */
   #yields(request: ManualRequest, pool: ManualPool): void {
+    if (this.#world.isReacting) return; // as in `onDial`
     if (request.sequence === 0 || !this.#world.pools.budget.isFull) return;
     for (const connection of pool.connections) if (connection.capacity > 1) return;
     for (const other of this.#world.pools.all) {

@@ -156,6 +156,11 @@ export class ManualWorld {
     return this.#live;
   }
 
+  /** True while the port does something of its own inside a call of the core. */
+  get isReacting(): boolean {
+    return this.#depth > 1;
+  }
+
   /** Dials under way, in the order in which they began. */
   get dialing(): ManualConnection[] {
     return [...this.#live].filter((connection) => connection.state.kind === "dialing");
