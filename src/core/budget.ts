@@ -4,9 +4,9 @@
  * Invariant: `open` never exceeds what the limit was when the permit was taken.
  */
 import type { Connection } from "./connection.ts";
+import type { Dialing } from "./dialing.ts";
 import { Heap } from "./heap.ts";
 import type { PendingRequest } from "./pending.ts";
-import type { Pool } from "./pool.ts";
 
 /** A connection's place in one idle list. */
 export interface IdleLink<R extends PendingRequest, T> {
@@ -60,7 +60,7 @@ export class Budget<R extends PendingRequest, T> {
   readonly parent: Budget<R, T> | null;
   readonly idle = new IdleList<R, T>();
   /** Pools that want to dial and were refused here, by how long their request has waited. */
-  readonly waiting = new Heap<Pool<R, T>>();
+  readonly waiting = new Heap<Dialing<R, T>>();
 
   constructor(name: "maxSockets" | "maxTotalSockets", limit: number, parent: Budget<R, T> | null) {
     this.name = name;
@@ -89,7 +89,7 @@ export class Budget<R extends PendingRequest, T> {
   }
 
   /** The pool whose next dial has been waited for longest. Ranks are put right here, when they are needed. */
-  firstWaiting(): Pool<R, T> | null {
+  firstWaiting(): Dialing<R, T> | null {
     for (let first = this.waiting.top; first !== null; first = this.waiting.top) {
       const sequence = first.nextSequence;
       if (sequence === first.rank) return first;

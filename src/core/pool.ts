@@ -1,13 +1,13 @@
 /**
- * The connections and the pending requests of one origin. Who is served next, whether to dial, which
- * idle connection is used and when one is retired is decided here and nowhere else.
+ * The connections and the pending requests of one origin. Who is served next, which idle
+ * connection is used and when one is retired is decided here and nowhere else; whether to dial, in `Dialing`.
  * Invariant, after every event: no request is pending while a usable idle connection or a permit for a
- * dial is there; and a connection is on exactly the list that its state says.
+ * dial is there.
  */
-import { Budget } from "./budget.ts";
+import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
-import { busyOnce, Connection, type ConnectionState } from "./connection.ts";
-import { afterFailure, type DialHealth, isDown, well } from "./dial-health.ts";
+import type { Connection } from "./connection.ts";
+import { Dialing } from "./dialing.ts";
 import {
   ClientClosedError,
   ConnectError,
@@ -18,13 +18,14 @@ import {
   QueueFullError,
   QueueTimeoutError,
 } from "./errors.ts";
-import type { Ranked } from "./heap.ts";
-import { idleWindowMsecs, idleWindowReason } from "./idle-window.ts";
+import { idleWindowMsecs } from "./idle-window.ts";
+import { staleReason, usableUntil, wornReason } from "./lifetime.ts";
 import type { PoolOptions } from "./options.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pools } from "./pools.ts";
 import type { Warmer } from "./port.ts";
 import type { RetireReason } from "./retire.ts";
+import { busy, Roster } from "./roster.ts";
 import { Tally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
 
@@ -48,31 +49,22 @@ export interface DialFacts {
 }
 
 /** One origin's pool. */
-export class Pool<R extends PendingRequest, T> extends Deadline implements Ranked {
+export class Pool<R extends PendingRequest, T> extends Deadline {
   /** `protocol://host:port`. */
   readonly origin: string;
-  readonly budget: Budget<R, T>;
-  /** All connections that are not closed. */
-  readonly connections = new Set<Connection<R, T>>();
   readonly queue = new PendingQueue<R>();
+  readonly roster: Roster<R, T>;
+  readonly dialing: Dialing<R, T>;
   readonly tally = new Tally();
   options: PoolOptions;
   /** True once the pool was let go: a later request needs a new one. */
   isDropped = false;
   lastUsedAt: Msecs;
-  dialingCount = 0;
   /** What the server last said by `Keep-Alive: timeout=N`, in ms; null when it never did. */
   hintMsecs: Msecs | null = null;
   /** Marked for a look by `settle`. */
   isTouched = false;
-  rank = 0;
-  heapIndex = -1;
-  #waitingAt: Budget<R, T> | null = null;
-  #health: DialHealth = well;
   readonly #world: Pools<R, T>;
-  /** Busy connections with a free slot: only ever filled where capacity exceeds 1. */
-  readonly #partlyBusy = new Set<Connection<R, T>>();
-  #warmers: Warmer[] = [];
 
   constructor(
     world: Pools<R, T>,
@@ -85,32 +77,24 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     this.#world = world;
     this.origin = origin;
     this.options = options;
-    this.budget = new Budget("maxSockets", options.maxSockets, parent);
+    this.roster = new Roster(options.maxSockets, parent, this.queue, world.timers);
+    this.dialing = new Dialing(world, this);
     this.lastUsedAt = now;
   }
 
-  get idleCount(): number {
-    return this.budget.idle.count;
-  }
-
-  /** Connections that carry a request: busy and draining ones. */
-  get busyCount(): number {
-    return this.budget.open - this.budget.idle.count - this.dialingCount;
+  /** The limit on this origin's sockets, with the limits above it. */
+  get budget(): Budget<R, T> {
+    return this.roster.budget;
   }
 
   /** True when nothing is under way, though idle connections may be held. */
   get isQuiet(): boolean {
-    return this.queue.count === 0 && this.busyCount === 0 && this.#warmers.length === 0;
+    return this.queue.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
   }
 
   /** The window that an idle connection without other knowledge has now, in ms. */
   get idleWindowMsecs(): Msecs {
     return idleWindowMsecs(this.options.keepAliveMsecs, this.hintMsecs, 0);
-  }
-
-  /** How long this pool's next dial has been waited for, as a place in the order of arrival; null when none is wanted. */
-  get nextSequence(): number | null {
-    return this.queue.uncovered === null ? null : this.queue.uncovered.sequence;
   }
 
   /** Gives `request` a connection now, or lets it wait for one. */
@@ -132,9 +116,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       }
     }
     this.#enqueue(request, now);
-    this.#demand(now);
+    this.dialing.demand(now);
     if (request.phase !== "pending") return;
-    if (this.queue.count - this.dialingCount > this.options.maxPending) {
+    if (this.queue.count - this.roster.dialingCount > this.options.maxPending) {
       this.tally.refused++;
       const counts = { ...this.#counts(), pending: this.queue.count - 1 };
       const { maxPending } = this.options;
@@ -155,7 +139,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   queueTimedOut(request: R, now: Msecs): void {
     this.tally.timedOut++;
     const counts = { ...this.#counts(), waitedMsecs: now - request.enqueuedAt };
-    const cause = this.#health.kind === "failing" ? this.#health.cause : undefined;
+    const cause = this.dialing.failure ?? undefined;
     this.#refuse(request, new QueueTimeoutError(counts, { ...this.#context(request), cause }));
     this.#world.touch(this);
   }
@@ -163,13 +147,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   /** Opens connections ahead of demand, as far as the limits allow without taking from others. */
   warm(warmer: Warmer, now: Msecs): void {
     this.lastUsedAt = now;
-    this.#warmers.push(warmer);
+    this.dialing.warmUp.add(warmer);
     this.#world.touch(this);
   }
 
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
     if (connection.state.kind !== "dialing") return; // superseded: timed out or destroyed meanwhile
-    this.#health = well;
+    this.dialing.succeeded();
     this.tally.opened++;
     if (facts.tlsResumed) this.tally.resumedTls++;
     if (facts.connectMsecs !== null) this.tally.connect.record(facts.connectMsecs);
@@ -194,7 +178,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
         this.#serve(connection, state.leases - 1, now);
         return;
       case "draining":
-        if (state.leases > 1) this.#move(connection, { ...state, leases: state.leases - 1 });
+        if (state.leases > 1) this.roster.move(connection, { ...state, leases: state.leases - 1 });
         else this.retire(connection, state.reason, now);
         return;
       case "closed":
@@ -212,7 +196,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   drain(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void {
     const { state } = connection;
     if (state.kind === "busy") {
-      this.#move(connection, { kind: "draining", leases: state.leases, reason });
+      this.roster.move(connection, { kind: "draining", leases: state.leases, reason });
     } else if (state.kind === "idle") {
       this.retire(connection, reason, now);
     }
@@ -221,7 +205,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   /** Ends `connection` whatever it is doing. Its leases are void; nothing happens when it is closed. */
   retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void {
     if (connection.state.kind === "closed") return;
-    this.#move(connection, { kind: "closed", reason });
+    this.roster.move(connection, { kind: "closed", reason });
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
     this.#world.touch(this);
     this.#world.offer(this.budget);
@@ -239,7 +223,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     if (connection.state.kind === "dialing") {
       this.#dialEnded(connection, "connect-timeout", undefined, now);
     } else if (connection.state.kind === "idle") {
-      this.retire(connection, this.#staleReason(connection, now), now);
+      this.retire(connection, staleReason(connection, this.options, now), now);
     }
   }
 
@@ -252,9 +236,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       this.retire(idle, "max-sockets", now);
     }
     this.#trimIdle(now);
-    for (const connection of this.connections) {
+    for (const connection of this.roster.connections) {
       if (connection.state.kind !== "idle") continue;
-      connection.usableUntil = this.#usableUntil(connection, connection.state.since);
+      connection.usableUntil = usableUntil(connection, this.options, connection.state.since);
       const overdue = this.#overdueReason(connection, now);
       if (overdue === null) this.#world.timers.set(connection, connection.usableUntil, now);
       else this.retire(connection, overdue, now);
@@ -268,7 +252,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       this.retire(idle, "client-closed", now);
     }
     const message = `the client was closed while ${this.origin} was being warmed`;
-    this.#failWarmers(new ClientClosedError(message, this.#context(null)));
+    this.dialing.warmUp.fail(new ClientClosedError(message, this.#context(null)));
     this.#world.touch(this);
   }
 
@@ -278,103 +262,25 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       const message = `the client was destroyed while a request to ${this.origin} waited for a socket`;
       this.#refuse(next, new ClientClosedError(message, this.#context(next)));
     }
-    for (const connection of this.connections) this.retire(connection, reason, now);
+    for (const connection of this.roster.connections) this.retire(connection, reason, now);
     this.close(now);
     this.#world.timers.clear(this);
+    this.#world.timers.clear(this.dialing);
   }
 
-  /** The end of a back-off, or of a while without connections and requests. */
-  override expire(now: Msecs): void {
+  /** The end of a while without connections and requests, if nothing came since. */
+  override expire(): void {
     if (this.#isEmpty()) this.#world.drop(this);
-    else this.#world.touch(this);
   }
 
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
   review(now: Msecs): void {
-    this.#demand(now);
-    this.#tellWarmers(now);
+    this.dialing.review(now);
     if (this.#isEmpty() && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyPoolMsecs;
       this.#world.timers.set(this, dropAt, now);
     }
-  }
-
-  /** Dials as often as pending requests and warm-up need and the limits allow. */
-  #demand(now: Msecs): void {
-    for (let next = this.queue.uncovered; next !== null; next = this.queue.uncovered) {
-      if (this.budget.isFull || !this.#mayDial(now)) break;
-      const blocking = this.#blockingBudget(next.sequence);
-      if (blocking === null) {
-        this.#dial(now);
-        continue;
-      }
-      const victim = blocking.idle.longest;
-      if (victim === null || this.#isBehind(blocking, next.sequence)) {
-        this.#waitAt(blocking, next.sequence);
-        return;
-      }
-      victim.pool.retire(victim, "total-limit", now);
-    }
-    this.#waitAt(null, 0);
-    // Warm-up takes what is free: it comes after all who wait, and takes no other origin's idle socket.
-    while (this.#spareWanted() > 0 && !this.budget.isFull && this.#mayDial(now)) {
-      if (this.#blockingBudget(Number.POSITIVE_INFINITY) !== null) return;
-      this.#dial(now);
-    }
-  }
-
-  #mayDial(now: Msecs): boolean {
-    if (this.#health.kind === "well") return true;
-    if (isDown(this.#health) && this.dialingCount > 0) return false;
-    if (now >= this.#health.retryAt) return true;
-    this.#world.timers.set(this, this.#health.retryAt, now);
-    return false;
-  }
-
-  /** Dials wanted ahead of demand, beyond those under way, which serve pending requests first. */
-  #spareWanted(): number {
-    if (this.#world.isClosing || this.isDropped) return 0;
-    const { minFreeSockets, maxFreeSockets, keepAliveMsecs } = this.options;
-    let wanted = minFreeSockets - this.idleCount;
-    const opened = this.budget.open - this.dialingCount;
-    for (const warmer of this.#warmers) wanted = Math.max(wanted, warmer.target - opened);
-    // What could not be kept would be closed at once and wanted again, without end.
-    const keepable = (keepAliveMsecs > 0 ? maxFreeSockets : 0) - this.idleCount;
-    return Math.min(wanted, keepable) + this.queue.count - this.dialingCount;
-  }
-
-  /** The nearest shared budget that is full, or in which somebody has waited longer. */
-  #blockingBudget(sequence: number): Budget<R, T> | null {
-    for (let each = this.budget.parent; each !== null; each = each.parent) {
-      if (each.isFull || this.#isBehind(each, sequence)) return each;
-    }
-    return null;
-  }
-
-  #isBehind(budget: Budget<R, T>, sequence: number): boolean {
-    const first = budget.firstWaiting();
-    return first !== null && first !== this && first.rank < sequence;
-  }
-
-  #waitAt(budget: Budget<R, T> | null, sequence: number): void {
-    if (this.#waitingAt !== budget) this.#waitingAt?.waiting.remove(this);
-    this.#waitingAt = budget;
-    budget?.waiting.place(this, sequence);
-  }
-
-  #dial(now: Msecs): void {
-    this.budget.take();
-    const connection = new Connection<R, T>(this, this.#world.nextConnectionId++, now);
-    this.connections.add(connection);
-    this.#setDialing(this.dialingCount + 1);
-    this.#world.timers.set(connection, now + this.options.connectTimeoutMsecs, now);
-    this.#world.port.dial(connection, now);
-  }
-
-  #setDialing(count: number): void {
-    this.dialingCount = count;
-    this.queue.setDialing(count);
   }
 
   #dialEnded(
@@ -389,21 +295,20 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       reason === "dial-failed"
         ? new ConnectError({ ...this.#context(request), cause })
         : new ConnectTimeoutError(this.options.connectTimeoutMsecs, this.#context(request));
-    const { random } = this.#world;
     // When the other dials under way suffice for all who wait, this one was nobody's.
-    const wasNeeded = this.queue.count >= this.dialingCount;
+    const wasNeeded = this.queue.count >= this.roster.dialingCount;
     const firstLater = this.#world.nextSequence;
-    this.#health = afterFailure(this.#health, state.since, cause ?? errorFor(null), now, random);
+    this.dialing.failed(state.since, cause ?? errorFor(null), now);
     this.retire(connection, reason, now);
     // With nothing open and repeated failures there is no hope for the others: they fail, not hang.
-    const failAll = isDown(this.#health) && this.budget.open === 0;
+    const failAll = this.dialing.isDown && this.budget.open === 0;
     for (let next = wasNeeded ? this.queue.head : null; next !== null; ) {
       if (next.sequence >= firstLater) break; // made by the port in answer to a refusal
       this.tally.failed++;
       this.#refuse(next, errorFor(next));
       next = failAll ? this.queue.head : null;
     }
-    if (this.#warmers.length > 0) this.#failWarmers(errorFor(null));
+    if (!this.dialing.warmUp.isOver) this.dialing.warmUp.fail(errorFor(null));
     this.#world.touch(this); // again: the port may have had events of its own meanwhile
   }
 
@@ -414,7 +319,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       const overdue = this.#overdueReason(connection, now);
       if (overdue !== null) {
         if (held === 0) this.retire(connection, overdue, now);
-        else this.#move(connection, { kind: "draining", leases: held, reason: overdue });
+        else this.roster.move(connection, { kind: "draining", leases: held, reason: overdue });
         return;
       }
       if (held === 0 && this.#mustYield()) {
@@ -424,7 +329,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       const next = held < connection.capacity ? this.queue.head : null;
       if (next === null) {
         if (held === 0) this.#rest(connection, now);
-        else this.#move(connection, busy(held));
+        else this.roster.move(connection, busy(held));
         return;
       }
       this.#dequeue(next);
@@ -437,7 +342,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     const { state } = connection;
     connection.lastIdleMsecs = state.kind === "idle" ? now - state.since : 0;
     if (connection.requestCount++ > 0) this.tally.reused++;
-    this.#move(connection, busy(leases));
+    this.roster.move(connection, busy(leases));
     request.phase = "granted";
     this.tally.served++;
     this.tally.queue.record(now - request.enqueuedAt);
@@ -446,12 +351,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
 
   /** Nobody needs `connection` now. */
   #rest(connection: Connection<R, T>, now: Msecs): void {
-    connection.usableUntil = this.#usableUntil(connection, now);
+    connection.usableUntil = usableUntil(connection, this.options, now);
     if (connection.usableUntil <= now) {
-      this.retire(connection, this.#staleReason(connection, now), now);
+      this.retire(connection, staleReason(connection, this.options, now), now);
       return;
     }
-    this.#move(connection, { kind: "idle", since: now });
+    this.roster.move(connection, { kind: "idle", since: now });
     this.#world.timers.set(connection, connection.usableUntil, now);
     this.#trimIdle(now);
     this.#world.offer(this.budget);
@@ -459,7 +364,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
 
   #trimIdle(now: Msecs): void {
     for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
-      if (this.idleCount <= this.options.maxFreeSockets) return;
+      if (this.roster.idleCount <= this.options.maxFreeSockets) return;
       this.retire(idle, "max-free-sockets", now);
     }
   }
@@ -468,7 +373,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   #takeUsable(now: Msecs): Connection<R, T> | null {
     const { idle } = this.budget;
     for (;;) {
-      for (const connection of this.#partlyBusy) {
+      for (const connection of this.roster.partlyBusy) {
         const overdue = this.#overdueReason(connection, now);
         if (overdue === null) return connection;
         this.drain(connection, overdue, now);
@@ -476,36 +381,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
       const connection = this.options.scheduling === "lifo" ? idle.shortest : idle.longest;
       if (connection === null || now < connection.usableUntil) return connection;
       // The timer is late: a busy event loop, a suspended laptop, a paused function.
-      this.retire(connection, this.#staleReason(connection, now), now);
+      this.retire(connection, staleReason(connection, this.options, now), now);
     }
-  }
-
-  #usableUntil(connection: Connection<R, T>, idleSince: Msecs): Msecs {
-    return Math.min(idleSince + this.#windowMsecs(connection), this.#endsAt(connection));
-  }
-
-  #windowMsecs(connection: Connection<R, T>): Msecs {
-    const { keepAliveMsecs } = this.options;
-    return idleWindowMsecs(keepAliveMsecs, connection.hintMsecs, connection.roundTripMsecs);
-  }
-
-  /** When the connection is too old. */
-  #endsAt(connection: Connection<R, T>): Msecs {
-    return connection.openedAt + this.options.maxSocketAgeMsecs * (1 - connection.ageJitter);
-  }
-
-  #staleReason(connection: Connection<R, T>, now: Msecs): RetireReason {
-    if (now >= this.#endsAt(connection)) return "max-age";
-    return idleWindowReason(this.options.keepAliveMsecs, this.#windowMsecs(connection));
   }
 
   /** Why a connection must not carry a further request; null when it may. */
   #overdueReason(connection: Connection<R, T>, now: Msecs): RetireReason | null {
-    const { requestCount } = connection;
-    if (requestCount > 0 && !this.options.keepAlive) return "keep-alive-off";
-    if (requestCount >= this.options.maxRequestsPerSocket) return "max-requests";
-    if (requestCount >= connection.hintedRequests) return "max-requests";
-    if (now >= this.#endsAt(connection)) return "max-age";
+    const worn = wornReason(connection, this.options, now);
+    if (worn !== null) return worn;
     if (this.budget.isExceeded()) return "max-sockets";
     if (this.#world.isClosing && this.queue.count === 0) return "client-closed";
     return null;
@@ -517,52 +400,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     if (own === null) return false; // idle connections are offered anyway
     for (let each = this.budget.parent; each !== null; each = each.parent) {
       if (each.waiting.size === 0 || !each.isFull) continue;
-      const other = each.firstWaiting()?.queue.uncovered ?? null;
+      const other = each.firstWaiting()?.pool.queue.uncovered ?? null;
       if (other !== null && other.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
     }
     return false;
-  }
-
-  /** The one place where a connection changes state: lists, counts, permits and its timer follow. */
-  #move(connection: Connection<R, T>, to: ConnectionState): void {
-    const from = connection.state;
-    if (from === to) return;
-    this.#world.timers.clear(connection);
-    connection.state = to;
-    switch (from.kind) {
-      case "dialing":
-        this.#setDialing(this.dialingCount - 1);
-        break;
-      case "idle":
-        this.budget.removeIdle(connection.idleLinks);
-        break;
-      case "busy":
-      case "draining":
-        if (connection.capacity > 1) this.#partlyBusy.delete(connection);
-        break;
-      case "closed":
-        throw new Error(`connection ${connection.id} is closed and cannot become ${to.kind}`);
-      default:
-        from satisfies never;
-    }
-    switch (to.kind) {
-      case "idle":
-        this.budget.addIdle(connection.idleLinks);
-        break;
-      case "busy":
-        if (to.leases < connection.capacity) this.#partlyBusy.add(connection);
-        break;
-      case "closed":
-        this.connections.delete(connection);
-        this.budget.give();
-        break;
-      case "draining":
-        break;
-      case "dialing":
-        throw new Error(`connection ${connection.id} cannot dial again`);
-      default:
-        to satisfies never;
-    }
   }
 
   #enqueue(request: R, now: Msecs): void {
@@ -586,30 +427,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
     this.#world.port.refuse(request, error);
   }
 
-  #tellWarmers(now: Msecs): void {
-    if (this.#warmers.length === 0) return;
-    const opened = this.budget.open - this.dialingCount;
-    const told = this.#warmers.filter((each) => each.target <= opened || this.dialingCount === 0);
-    this.#warmers = this.#warmers.filter((each) => !told.includes(each));
-    const health = this.#health;
-    const failure =
-      health.kind === "failing" && !this.#mayDial(now)
-        ? new ConnectError({ ...this.#context(null), cause: health.cause })
-        : null;
-    for (const warmer of told) {
-      if (failure === null || warmer.target <= opened) warmer.ready(opened);
-      else warmer.failed(failure);
-    }
-  }
-
-  #failWarmers(error: KeeplineError): void {
-    const warmers = this.#warmers;
-    this.#warmers = [];
-    for (const warmer of warmers) warmer.failed(error);
-  }
-
   #isEmpty(): boolean {
-    return this.budget.open === 0 && this.queue.count === 0 && this.#warmers.length === 0;
+    return this.budget.open === 0 && this.queue.count === 0 && this.dialing.warmUp.isOver;
   }
 
   #counts(): PoolCounts {
@@ -620,8 +439,4 @@ export class Pool<R extends PendingRequest, T> extends Deadline implements Ranke
   #context(request: R | null): ErrorContext {
     return { origin: this.origin, service: "default", lane: request?.lane };
   }
-}
-
-function busy(leases: number): ConnectionState {
-  return leases === 1 ? busyOnce : { kind: "busy", leases };
 }

@@ -203,7 +203,7 @@ export class Pools<R extends PendingRequest, T> {
     const first = budget.firstWaiting();
     if (first === null) return;
     const before = first.rank;
-    first.review(now);
+    first.pool.review(now);
     // It moved on, so there may be more for it or for the next.
     if (budget.firstWaiting()?.rank !== before) this.#offered.add(budget);
   }

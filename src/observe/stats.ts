@@ -97,9 +97,9 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
     service: "default",
     sockets: {
       open: pool.budget.open,
-      idle: pool.idleCount,
-      busy: pool.busyCount,
-      dialing: pool.dialingCount,
+      idle: pool.roster.idleCount,
+      busy: pool.roster.busyCount,
+      dialing: pool.roster.dialingCount,
     },
     pending: queue.count,
     requests: tally.requests,
@@ -112,7 +112,7 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
     idleWindowMsecs: { hinted: pool.hintMsecs, used: finite(pool.idleWindowMsecs) },
     lanes: {
       default: {
-        busy: pool.busyCount,
+        busy: pool.roster.busyCount,
         pending: queue.count,
         served: tally.served,
         timedOut: tally.timedOut,

@@ -50,24 +50,24 @@ export class CoreInvariants {
     holds(client.open <= client.limit, "a dial exceeds maxTotalSockets");
     this.#isNotTooEarly(pool);
 
-    const isForRequest = queue.count >= pool.dialingCount;
+    const isForRequest = queue.count >= pool.roster.dialingCount;
     if (!isForRequest) {
-      const opened = budget.open - pool.dialingCount;
+      const opened = budget.open - pool.roster.dialingCount;
       const spare = this.#world.warmers
         .filter((each) => each.outcome === null && each.origin === pool.origin)
         .reduce(
           (most, each) => Math.max(most, each.target - opened),
-          pool.options.minFreeSockets - pool.idleCount,
+          pool.options.minFreeSockets - pool.roster.idleCount,
         );
-      holds(pool.dialingCount <= queue.count + spare, "more dials than anybody needs");
+      holds(pool.roster.dialingCount <= queue.count + spare, "more dials than anybody needs");
     }
     if (this.#world.isReacting) return; // the event around it is not over: the line is not in order
     // Who stands in line for the client's sockets goes first, by the order of arrival; a spare dial last.
     const covered = (queue.uncovered === null ? lastOf(pool) : queue.uncovered.ahead)?.sequence;
     const own = isForRequest ? (covered ?? 0) : Number.POSITIVE_INFINITY;
     for (const other of this.#world.pools.all) {
-      if (other === pool || other.heapIndex === -1 || other.budget.isFull) continue;
-      const sequence = other.nextSequence ?? Number.POSITIVE_INFINITY;
+      if (other === pool || other.dialing.heapIndex === -1 || other.budget.isFull) continue;
+      const sequence = other.dialing.nextSequence ?? Number.POSITIVE_INFINITY;
       holds(sequence >= own, `a dial for ${pool.origin} is made before one of ${other.origin}`);
     }
   }
@@ -129,12 +129,12 @@ export class CoreInvariants {
     for (const pool of world.pools.all) {
       holds(!pool.isDropped, "a dropped pool is still listed");
       holds(!pool.isTouched, `${pool.origin} was touched and not looked at`);
-      for (const connection of pool.connections) {
+      for (const connection of pool.roster.connections) {
         holds(world.live.has(connection), "a pool keeps a connection that was retired");
         if (connection.state.kind === "idle") idleOfAll.push(connection);
         deadlines.push(connection);
       }
-      openOfAll += pool.connections.size;
+      openOfAll += pool.roster.connections.size;
       deadlines.push(pool);
       this.#checkConnections(pool);
       for (const request of this.#checkQueue(pool)) deadlines.push(request);
@@ -154,7 +154,7 @@ export class CoreInvariants {
     const idle: ManualConnection[] = [];
     let busy = 0;
     let dialing = 0;
-    for (const connection of pool.connections) {
+    for (const connection of pool.roster.connections) {
       const { state } = connection;
       equal(connection.pool, pool, "the pool of a connection");
       const held = this.#world.holders(connection).length;
@@ -179,10 +179,10 @@ export class CoreInvariants {
           assert.fail(`a pool keeps a ${state.kind} connection`);
       }
     }
-    equal(pool.budget.open, pool.connections.size, "sockets that count for maxSockets");
-    equal(pool.dialingCount, dialing, "dialingCount");
-    equal(pool.busyCount, busy, "busyCount");
-    equal(pool.idleCount, idle.length, "idleCount");
+    equal(pool.budget.open, pool.roster.connections.size, "sockets that count for maxSockets");
+    equal(pool.roster.dialingCount, dialing, "dialingCount");
+    equal(pool.roster.busyCount, busy, "busyCount");
+    equal(pool.roster.idleCount, idle.length, "idleCount");
     checkIdleList(pool.budget.idle, idle, 0);
     holds(idle.length <= pool.options.maxFreeSockets, "more idle sockets than maxFreeSockets");
     const { budget } = pool;
@@ -205,18 +205,22 @@ export class CoreInvariants {
       equal(each.outcome, null, "the outcome of a request in a queue");
       equal(each.origin, pool.origin, "the origin of a request in a queue");
       holds(last === null || last.sequence < each.sequence, "a queue is out of order");
-      equal(each.covered, requests.length <= pool.dialingCount, "covered by a dial");
+      equal(each.covered, requests.length <= pool.roster.dialingCount, "covered by a dial");
       last = each;
     }
     equal(queue.count, requests.length, "queue.count");
-    equal(queue.uncovered, requests[pool.dialingCount] ?? null, "the first uncovered request");
+    equal(
+      queue.uncovered,
+      requests[pool.roster.dialingCount] ?? null,
+      "the first uncovered request",
+    );
     return requests;
   }
 
   /** No lost wake-up: whoever waits, waits for something that will come. */
   #checkDemand(pool: ManualPool): void {
     if (pool.queue.count === 0) return;
-    for (const connection of pool.connections) {
+    for (const connection of pool.roster.connections) {
       holds(!this.#isUsable(connection), "a request waits beside a usable connection");
     }
     if (pool.queue.uncovered === null || pool.budget.isFull) return;
@@ -224,7 +228,7 @@ export class CoreInvariants {
     if (client.isFull && client.idle.count === 0) return;
     const failures = this.#failures.get(pool);
     if (failures !== undefined && failures.count > 1) {
-      if (pool.dialingCount > 0) return; // one dial at a time asks whether the origin is back
+      if (pool.roster.dialingCount > 0) return; // one dial at a time asks whether the origin is back
       const until = failures.lastAt + longestDelay(failures.count);
       if (pool.slot !== -1 && pool.at <= until) return;
     }
@@ -249,8 +253,8 @@ export class CoreInvariants {
   #checkWarmers(pool: ManualPool): void {
     for (const warmer of this.#world.warmers) {
       if (warmer.origin !== pool.origin || warmer.outcome !== null) continue;
-      holds(pool.dialingCount > 0, "a warm-up waits and no dial is under way");
-      holds(pool.budget.open - pool.dialingCount < warmer.target, "a warm-up was not told");
+      holds(pool.roster.dialingCount > 0, "a warm-up waits and no dial is under way");
+      holds(pool.budget.open - pool.roster.dialingCount < warmer.target, "a warm-up was not told");
     }
     if (pool.budget.open > 0 || pool.queue.count > 0 || this.#world.pools.isClosing) return;
     holds(pool.slot !== -1, `${pool.origin} is empty and is never dropped`);
@@ -274,7 +278,7 @@ export class CoreInvariants {
   #isNotTooEarly(pool: ManualPool): void {
     const failures = this.#failures.get(pool);
     if (failures === undefined || failures.count < 2) return;
-    equal(pool.dialingCount, 1, "dials under way to an origin that is down");
+    equal(pool.roster.dialingCount, 1, "dials under way to an origin that is down");
     const from = failures.lastAt + longestDelay(failures.count) / 2;
     holds(this.#world.now >= from, "a dial in the back-off");
   }
@@ -293,10 +297,10 @@ export class CoreInvariants {
   #yields(request: ManualRequest, pool: ManualPool): void {
     if (this.#world.isReacting) return; // as in `onDial`
     if (request.sequence === 0 || !this.#world.pools.budget.isFull) return;
-    for (const connection of pool.connections) if (connection.capacity > 1) return;
+    for (const connection of pool.roster.connections) if (connection.capacity > 1) return;
     for (const other of this.#world.pools.all) {
       const next = other.queue.uncovered;
-      if (other === pool || other.heapIndex === -1 || next === null) continue;
+      if (other === pool || other.dialing.heapIndex === -1 || next === null) continue;
       holds(
         next.enqueuedAt + yieldAfterMsecs >= request.enqueuedAt,
         `request ${next.id} waits ${yieldAfterMsecs} ms longer than request ${request.id}`,

@@ -186,9 +186,9 @@ export class ManualWorld {
     const pool = this.findPool(origin);
     return {
       open: pool?.budget.open ?? 0,
-      idle: pool?.idleCount ?? 0,
-      busy: pool?.busyCount ?? 0,
-      dialing: pool?.dialingCount ?? 0,
+      idle: pool?.roster.idleCount ?? 0,
+      busy: pool?.roster.busyCount ?? 0,
+      dialing: pool?.roster.dialingCount ?? 0,
       pending: pool?.queue.count ?? 0,
     };
   }

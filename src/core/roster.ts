@@ -1,0 +1,110 @@
+/**
+ * The connections of one pool. A connection changes state here and nowhere else, and with its state the
+ * list it is on, the counts, the permits and its deadline.
+ * Invariant: a connection is on exactly the list that its state says, and holds permits until it is closed.
+ */
+import { Budget } from "./budget.ts";
+import type { Msecs } from "./clock.ts";
+import { busyOnce, type Connection, type ConnectionState } from "./connection.ts";
+import type { PendingQueue, PendingRequest } from "./pending.ts";
+import type { Timers } from "./timers.ts";
+
+/** Connections by state. */
+export class Roster<R extends PendingRequest, T> {
+  readonly budget: Budget<R, T>;
+  /** All that are not closed. */
+  readonly connections = new Set<Connection<R, T>>();
+  /** Busy ones with a free slot: only ever filled where capacity exceeds 1. */
+  readonly partlyBusy = new Set<Connection<R, T>>();
+  dialingCount = 0;
+  readonly #queue: PendingQueue<R>;
+  readonly #timers: Timers;
+
+  constructor(limit: number, parent: Budget<R, T>, queue: PendingQueue<R>, timers: Timers) {
+    this.budget = new Budget("maxSockets", limit, parent);
+    this.#queue = queue;
+    this.#timers = timers;
+  }
+
+  get idleCount(): number {
+    return this.budget.idle.count;
+  }
+
+  /** Those that carry a request: busy and draining ones. */
+  get busyCount(): number {
+    return this.budget.open - this.idleCount - this.dialingCount;
+  }
+
+  /** Those that are open: all but the ones being dialed. */
+  get openCount(): number {
+    return this.budget.open - this.dialingCount;
+  }
+
+  /** Adds a connection that is being dialed until `deadlineAt`. The caller has seen a permit for it. */
+  add(connection: Connection<R, T>, deadlineAt: Msecs, now: Msecs): void {
+    this.budget.take();
+    this.connections.add(connection);
+    this.#setDialing(this.dialingCount + 1);
+    this.#timers.set(connection, deadlineAt, now);
+  }
+
+  /** The only transition. Throws when there is no such transition: a defect. */
+  move(connection: Connection<R, T>, to: ConnectionState): void {
+    const from = connection.state;
+    if (from === to) return; // handed from one request to the next
+    this.#leave(connection, from, to);
+    this.#timers.clear(connection);
+    connection.state = to;
+    this.#enter(connection, to);
+  }
+
+  #leave(connection: Connection<R, T>, from: ConnectionState, to: ConnectionState): void {
+    switch (from.kind) {
+      case "dialing":
+        this.#setDialing(this.dialingCount - 1);
+        return;
+      case "idle":
+        this.budget.removeIdle(connection.idleLinks);
+        return;
+      case "busy":
+      case "draining":
+        if (connection.capacity > 1) this.partlyBusy.delete(connection);
+        return;
+      case "closed":
+        throw new Error(`connection ${connection.id} is closed and cannot become ${to.kind}`);
+      default:
+        from satisfies never;
+    }
+  }
+
+  #enter(connection: Connection<R, T>, to: ConnectionState): void {
+    switch (to.kind) {
+      case "idle":
+        this.budget.addIdle(connection.idleLinks);
+        return;
+      case "busy":
+        if (to.leases < connection.capacity) this.partlyBusy.add(connection);
+        return;
+      case "draining":
+        return;
+      case "closed":
+        this.connections.delete(connection);
+        this.budget.give();
+        return;
+      case "dialing":
+        throw new Error(`connection ${connection.id} cannot dial again`);
+      default:
+        to satisfies never;
+    }
+  }
+
+  #setDialing(count: number): void {
+    this.dialingCount = count;
+    this.#queue.setDialing(count);
+  }
+}
+
+/** The busy state with `leases`, of which the usual one is shared. */
+export function busy(leases: number): ConnectionState {
+  return leases === 1 ? busyOnce : { kind: "busy", leases };
+}
