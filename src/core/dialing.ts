@@ -64,6 +64,10 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   /** Dials, and tells those who warm up. */
   review(now: Msecs): void {
     this.demand(now);
+    // Nobody wants a dial any more: a back-off that still runs would end for nothing.
+    if (this.pool.queue.uncovered === null && this.#spareWanted() <= 0) {
+      this.#world.timers.clear(this);
+    }
     if (this.warmUp.isOver) return;
     const { origin, roster } = this.pool;
     const failure =

@@ -1,7 +1,8 @@
 /**
  * Counts durations in buckets that grow with the value: eight to each doubling, from 1 µs to over an
- * hour, so a percentile is right to within 6 % (below 8 µs: 1 µs) and a histogram takes one kilobyte. `perf_hooks` has
- * one, but the core imports nothing, and the smallest of those takes 25 KB at 1 % (times 10,000 origins).
+ * hour, so a percentile is right to within 6 % (below 8 µs, 1 µs) and a histogram takes one kilobyte.
+ * `perf_hooks` has one, but the core imports nothing, and the smallest of those takes 25 KB at 1 %
+ * (times 10,000 origins).
  */
 import type { Msecs } from "./clock.ts";
 

@@ -5,7 +5,12 @@
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Client, type ClientOptions, type OriginStats, type RetireReason } from "../../src/index.ts";
+import {
+  Client,
+  type ClientOptions,
+  type OriginStats,
+  type RetireReason,
+} from "../../src/index.ts";
 
 /** Long enough for anything that happens at all, also on a busy machine. */
 const patienceMsecs = 10_000;

@@ -135,7 +135,7 @@ export class CoreInvariants {
         deadlines.push(connection);
       }
       openOfAll += pool.roster.connections.size;
-      deadlines.push(pool);
+      deadlines.push(pool, pool.dialing);
       this.#checkConnections(pool);
       for (const request of this.#checkQueue(pool)) deadlines.push(request);
       pendingOfAll += pool.queue.count;
@@ -230,7 +230,7 @@ export class CoreInvariants {
     if (failures !== undefined && failures.count > 1) {
       if (pool.roster.dialingCount > 0) return; // one dial at a time asks whether the origin is back
       const until = failures.lastAt + longestDelay(failures.count);
-      if (pool.slot !== -1 && pool.at <= until) return;
+      if (pool.dialing.slot !== -1 && pool.dialing.at <= until) return;
     }
     assert.fail(`a request to ${pool.origin} waits although a socket may be opened for it`);
   }
