@@ -25,7 +25,7 @@ type Reader =
   | { readonly kind: "none" }
   | { readonly kind: "gather"; readonly resolve: (pieces: Buffer[]) => void; readonly reject: (error: unknown) => void }
   | { readonly kind: "dump"; left: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }
-  | { readonly kind: "pull"; waiting: Waiting | null };
+  | { readonly kind: "pull"; readonly waiting: Waiting[] };
 
 interface Waiting {
   readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
@@ -142,14 +142,12 @@ export class ResponseBody implements AsyncIterable<Buffer> {
         reader.left -= piece.length;
         if (reader.left < 0) this.#giveUp();
         return true;
-      case "pull":
-        if (reader.waiting !== null) {
-          const { resolve } = reader.waiting;
-          reader.waiting = null;
-          resolve({ done: false, value: piece });
-          return true;
-        }
-        break;
+      case "pull": {
+        const first = reader.waiting.shift();
+        if (first === undefined) break;
+        first.resolve({ done: false, value: piece });
+        return true;
+      }
       case "none":
       case "gather":
         break;
@@ -158,7 +156,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     }
     this.#pieces.push(piece);
     this.#heldBytes += piece.length;
-    return reader.kind === "gather" || this.#heldBytes < mostHeldBytes;
+    return reader.kind === "gather" || this.#heldBytes <= mostHeldBytes;
   }
 
   /** For keepline: that was all. */
@@ -168,7 +166,9 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     const reader = this.#reader;
     if (reader.kind === "gather") reader.resolve(this.#pieces);
     else if (reader.kind === "dump") reader.resolve();
-    else if (reader.kind === "pull") reader.waiting?.resolve({ done: true, value: undefined });
+    else if (reader.kind === "pull") {
+      for (const each of reader.waiting) each.resolve({ done: true, value: undefined });
+    }
   }
 
   /** For keepline: there will be no more. Whoever reads now or later gets `error`, after what was held. */
@@ -180,7 +180,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
       this.#clear();
       reader.reject(error);
     } else if (reader.kind === "pull") {
-      reader.waiting?.reject(error);
+      for (const each of reader.waiting) each.reject(error);
     }
   }
 
@@ -194,7 +194,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
         this.#owner.resume();
         return;
       }
-      this.#reader = { kind: "pull", waiting: null };
+      this.#reader = { kind: "pull", waiting: [] };
     });
   }
 
@@ -210,13 +210,13 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     if (this.#end.kind === "failed") return Promise.reject(this.#end.error);
     this.#owner.resume();
     return new Promise((resolve, reject) => {
-      reader.waiting = { resolve, reject };
+      reader.waiting.push({ resolve, reject });
     });
   }
 
   #use(): void {
     if (this.used) throw new TypeError("the response body was read already: it can be read once");
-    this.#reader = { kind: "pull", waiting: null };
+    this.#reader = { kind: "pull", waiting: [] };
   }
 
   /** The rest is not wanted. */

@@ -47,9 +47,12 @@ export class Client {
     return new Promise((resolve, reject) => {
       const world = this.#world;
       if (options !== noOptions) checkRequestOptions(options);
-      options.signal?.throwIfAborted();
       const target = this.#targets.find(url, options.query);
       const request = prepare(target, options, world.options.keepAlive);
+      if (options.signal?.aborted === true) {
+        if (request.body.kind === "stream") request.body.open().cancel();
+        throw options.signal.reason;
+      }
       const now = clock();
       const exchange = new Exchange(world, target.origin, request, options, now, resolve, reject);
       world.started();

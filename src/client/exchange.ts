@@ -4,7 +4,7 @@
  * Invariant: the promise settles once; and when the exchange is over it holds no deadline, no listener
  * and no connection.
  */
-import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
+import { setMaxListeners } from "node:events";
 import type { Msecs } from "../core/clock.ts";
 import {
   BodyTimeoutError,
@@ -34,16 +34,20 @@ export interface ExchangeWorld extends Http1World {
   readonly options: RequestTimeouts;
   /** The exchange is over, in whatever way. */
   finished(): void;
+  /** The exchange waits for the program to read, until it has `resumed`. */
+  paused(): void;
+  resumed(): void;
 }
 
 /** Where the exchange stands. What a timeout means depends on it. */
-type Stage = "waiting" | "sending" | "awaiting" | "receiving" | "over";
+type Stage = "waiting" | "sending" | "awaiting" | "receiving" | "paused" | "over";
 
 const stageWords: Readonly<Record<Stage, string>> = {
   waiting: "waiting for a socket",
   sending: "being sent",
   awaiting: "waiting for the response head",
   receiving: "receiving the response body",
+  paused: "waiting for the response body to be read",
   over: "over",
 };
 
@@ -106,8 +110,9 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   start(pool: Pool<HttpExchange, Http1Connection>): void {
     const { signal } = this.#options;
     if (signal !== undefined) {
-      // One signal for many requests is no leak: each takes its listener away when it is over.
-      if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(0, signal);
+      // One signal for many requests is no leak: each takes its listener away when it is over. What was
+      // set before is not asked for: Node 20's getMaxListeners throws when it is 0.
+      setMaxListeners(0, signal);
       signal.addEventListener("abort", this.#aborted);
     }
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
@@ -133,8 +138,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   sent(now: Msecs): void {
-    this.#sentAt = now;
     if (this.#stage !== "sending") return; // the response came first
+    this.#sentAt = now;
     this.#stage = "awaiting";
     this.#world.pools.timers.set(this, now + this.#timeout("headersTimeoutMsecs"), now);
   }
@@ -172,6 +177,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     }
     // The program is slow now, not the server: its clock stands still.
     this.#world.pools.timers.clear(this);
+    if (this.#stage === "receiving") {
+      this.#stage = "paused";
+      this.#world.paused();
+    }
     return false;
   }
 
@@ -192,6 +201,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
 
   /** The body's reader wants more. */
   resume(): void {
+    if (this.#stage === "paused") {
+      this.#stage = "receiving";
+      this.#world.resumed();
+    }
     if (this.#stage !== "receiving") return;
     const now = this.#world.clock();
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
@@ -221,6 +234,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
         return;
       }
       case "waiting":
+      case "paused":
       case "over":
         return;
       default:
@@ -266,7 +280,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   };
 
   #timedOut(error: KeeplineError): void {
-    if (this.#pool !== null) this.#pool.tally.failed++;
+    const pool = this.#pool ?? this.pool;
+    if (pool !== null) pool.tally.failed++;
     this.#giveUp({ error }, "timed-out");
   }
 
@@ -285,6 +300,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   #finish(): void {
+    if (this.#stage === "paused") this.#world.resumed();
     this.#stage = "over";
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);

@@ -2,11 +2,11 @@
  * All options of a client, and those of a request.
  */
 import type { Msecs } from "../core/clock.ts";
+import { InvalidOptionError } from "../core/errors.ts";
 import { type CoreOptions, checkTogether, coreRules } from "../core/options.ts";
 import {
   duration,
   type Given,
-  invalidOption,
   type Rule,
   type Rules,
   resolveOptions,
@@ -83,7 +83,7 @@ export const clientRules = {
     // Checked as a table of its own, so that a message names the option inside.
     check: () => null,
     unit: null,
-    doc: "how transports are opened: " + Object.keys(connectRules).join(", "),
+    doc: `how transports are opened: ${Object.keys(connectRules).join(", ")}`,
   } satisfies Rule<ConnectOptions>,
 } as const satisfies Rules<ResolvedOptions>;
 
@@ -114,10 +114,16 @@ export function resolveLiveOptions(
 ): Readonly<ResolvedOptions> {
   const where = "client.configure()";
   if (typeof given === "object" && given !== null && "connect" in given) {
-    const fault = { nature: "TypeError", allowed: "left as it is: make a new Client instead" } as const;
-    throw invalidOption("connect", given.connect, fault, where);
+    const message = `${where}: connect cannot be changed: make a new Client instead`;
+    throw new InvalidOptionError("connect", "TypeError", message);
   }
-  const live = resolveOptions<Omit<ResolvedOptions, "connect">>(liveRules, given, where, "", present);
+  const live = resolveOptions<Omit<ResolvedOptions, "connect">>(
+    liveRules,
+    given,
+    where,
+    "",
+    present,
+  );
   checkTogether(live, where);
   return Object.freeze({ ...live, connect: present.connect });
 }

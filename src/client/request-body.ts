@@ -93,7 +93,16 @@ function stream(
   byteLength: number | null,
   contentType: string | null,
 ): EncodedBody {
-  return { body: { kind: "stream", open, byteLength }, contentType };
+  return { body: { kind: "stream", open: () => opened(open), byteLength }, contentType };
+}
+
+/** A source in any case: what cannot be opened, as a stream that something else reads, fails when it is read. */
+function opened(open: () => BodySource): BodySource {
+  try {
+    return open();
+  } catch (error) {
+    return { next: () => Promise.reject(error), cancel: () => {} };
+  }
 }
 
 function fromReadable(readable: Readable): BodySource {
@@ -113,7 +122,8 @@ function fromIterable(iterable: AsyncIterable<unknown>): BodySource {
   const iterator = iterable[Symbol.asyncIterator]();
   return {
     next: () => iterator.next(),
-    // It ends after the piece that it is making, if any; nobody waits for that.
-    cancel: () => void iterator.return?.().catch(() => {}),
+    // It ends after the piece that it is making, if any; nobody waits for that. A homemade iterator may
+    // throw here, or give no promise.
+    cancel: () => void (async () => iterator.return?.())().catch(() => {}),
   };
 }

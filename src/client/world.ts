@@ -30,6 +30,8 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   readonly #alarm = new Alarm(clock, () => this.pools.tick(clock()));
   /** Requests and warm-ups under way. */
   #activeCount = 0;
+  /** Of these, requests whose response waits for the program to read it. */
+  #pausedCount = 0;
   #idleWaiters: (() => void)[] = [];
 
   constructor(options: Readonly<ResolvedOptions>) {
@@ -52,13 +54,25 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
 
   /** A request or warm-up is under way: the process stays alive until it is `finished`. */
   started(): void {
-    if (this.#activeCount++ === 0) this.#alarm.hold(true);
+    this.#activeCount++;
+    this.#hold();
   }
 
   finished(): void {
-    if (--this.#activeCount > 0) return;
-    this.#alarm.hold(false);
-    if (this.pools.isClosing) this.#closed();
+    this.#activeCount--;
+    this.#hold();
+    if (this.#activeCount === 0 && this.pools.isClosing) this.#closed();
+  }
+
+  /** A response waits for the program to read it: a program that never will must still be able to end. */
+  paused(): void {
+    this.#pausedCount++;
+    this.#hold();
+  }
+
+  resumed(): void {
+    this.#pausedCount--;
+    this.#hold();
   }
 
   /** Resolves when nothing is under way any more, and all connections are closed. */
@@ -95,7 +109,13 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   }
 
   broken(problem: string): void {
-    process.emitWarning(`keepline found a defect of its own: ${problem}`, { code: "KEEPLINE_BROKEN" });
+    process.emitWarning(`keepline found a defect of its own: ${problem}`, {
+      code: "KEEPLINE_BROKEN",
+    });
+  }
+
+  #hold(): void {
+    this.#alarm.hold(this.#activeCount > this.#pausedCount);
   }
 
   #closed(): void {

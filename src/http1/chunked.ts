@@ -2,7 +2,7 @@
  * Where the data of a chunked body lies (RFC 9112 7.1): reads chunk sizes, skips extensions, counts
  * data. It ends with the last chunk's line; the trailer section that follows is for fields.ts.
  */
-import { BYTE_CLASS, describeByte, FIELD, TOKEN } from "./fields.ts";
+import { describeByte, isFieldText, isToken } from "./fields.ts";
 
 const LF = 10;
 const CR = 13;
@@ -131,26 +131,23 @@ export class ChunkReader {
  * may skip is refused, as Node does: no server sends it, and it has served to smuggle requests.
  */
 function afterExtensionByte(state: ExtensionState, byte: number): ChunkState | null {
-  const byteClass = BYTE_CLASS[byte]!;
-  const isToken = (byteClass & TOKEN) !== 0;
-  const isField = (byteClass & FIELD) !== 0;
   switch (state) {
     case "extension-start":
-      return isToken ? "extension-name" : null;
+      return isToken(byte) ? "extension-name" : null;
     case "extension-name":
       if (byte === EQUALS) return "extension-value";
-      return isToken ? state : afterExtension(byte);
+      return isToken(byte) ? state : afterExtension(byte);
     case "extension-value":
       if (byte === DOUBLE_QUOTE) return "extension-quoted";
-      return isToken ? "extension-token" : null;
+      return isToken(byte) ? "extension-token" : null;
     case "extension-token":
-      return isToken ? state : afterExtension(byte);
+      return isToken(byte) ? state : afterExtension(byte);
     case "extension-quoted":
       if (byte === DOUBLE_QUOTE) return "extension-end";
       if (byte === BACKSLASH) return "extension-escaped";
-      return isField ? state : null;
+      return isFieldText(byte) ? state : null;
     case "extension-escaped":
-      return isField ? "extension-quoted" : null;
+      return isFieldText(byte) ? "extension-quoted" : null;
     case "extension-end":
       return afterExtension(byte);
   }

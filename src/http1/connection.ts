@@ -10,6 +10,7 @@ import type { Connection } from "../core/connection.ts";
 import {
   ClientClosedError,
   type ErrorContext,
+  InvalidRequestError,
   ResponseParseError,
   SocketClosedError,
 } from "../core/errors.ts";
@@ -17,8 +18,8 @@ import type { Pools } from "../core/pools.ts";
 import type { RetireReason } from "../core/retire.ts";
 import { Deadline } from "../core/timers.ts";
 import type { Address, Dialer, DialListener, DialTimings } from "../net/dial.ts";
-import { BodyWriter, type BodyWriterListener } from "./body-writer.ts";
-import type { HttpExchange } from "./exchange.ts";
+import { BodyWriter, type BodyWriterListener, sourceOf } from "./body-writer.ts";
+import type { BodySource, HttpExchange } from "./exchange.ts";
 import { parseKeepAlive } from "./keep-alive.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 
@@ -32,6 +33,8 @@ export interface Http1World {
 
 /** A body up to this size is copied behind its head, for one write and one packet. */
 const joinedBytes = 16_384;
+/** A larger body is written piece by piece, like a stream: whether the server reads it is known only so. */
+const wholeBytes = 65_536;
 
 /** How long a body waits for `100 Continue` before it is sent all the same (RFC 9110, section 10.1.1). */
 const continueMsecs: Msecs = 1_000;
@@ -46,13 +49,14 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
   remoteAddress: string | undefined;
   readonly #world: Http1World;
   readonly #socket: Socket;
-  readonly #parser: ResponseParser;
+  #parser: ResponseParser;
+  #maxHeaderBytes: number;
   #exchange: HttpExchange | null = null;
   /** What of the request body is still to be written. */
   #writer: BodyWriter | null = null;
   #continue: ContinueDeadline | null = null;
   #isClosed = false;
-  #isReferenced = true;
+  #isReferenced = false;
   /** The response is complete, and the read that completed it is not yet accounted for. */
   #isComplete = false;
   #isPaused = false;
@@ -67,8 +71,11 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
   ) {
     this.lease = lease;
     this.#world = world;
+    this.#maxHeaderBytes = world.maxHeaderBytes;
     this.#parser = new ResponseParser(this, world, lease.pool.origin);
     this.#socket = world.dialer.dial(address, this);
+    // Whoever waits for it keeps the process alive; a dial that nobody waits for any more does not.
+    this.#socket.unref();
   }
 
   /** Sends `exchange`, which has the lease. */
@@ -77,6 +84,10 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     if (!this.#isReferenced) {
       this.#isReferenced = true;
       this.#socket.ref();
+    }
+    if (this.#maxHeaderBytes !== this.#world.maxHeaderBytes) {
+      this.#maxHeaderBytes = this.#world.maxHeaderBytes;
+      this.#parser = new ResponseParser(this, this.#world, this.lease.pool.origin);
     }
     this.#parser.begin(exchange.method);
     exchange.granted(this, now);
@@ -129,6 +140,9 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     });
     socket.on("end", () => this.#peerEnded());
     socket.on("close", () => this.#peerEnded());
+    // Where several addresses were tried, Node's handle is another one now, without the unref of the first.
+    socket.ref();
+    this.#isReferenced = true;
     const facts = {
       capacity: 1,
       connectMsecs: timings.connect,
@@ -155,7 +169,7 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     try {
       consumed = this.#parser.execute(buffer, 0, length);
     } catch (error) {
-      this.#fail(error, "parse-error");
+      this.#fail(this.#withContext(error, exchange), "parse-error");
       // Anything else was thrown by a listener of the body's reader: it is the program's to see.
       if (!(error instanceof ResponseParseError)) throw error;
       return false;
@@ -172,8 +186,11 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     const exchange = this.#exchange;
     if (exchange === null) return;
     const { pool } = this.lease;
-    if (!head.keepAlive) pool.drain(this.lease, "connection-close", this.#now);
-    else if (exchange.closesConnection) pool.drain(this.lease, "keep-alive-off", this.#now);
+    // A final response in place of 100 Continue: the body is not sent, however long the response takes.
+    if (this.#continue !== null) this.#world.pools.timers.clear(this.#continue);
+    // Servers answer Connection: close with the same: the reason is the one who said it first.
+    if (exchange.closesConnection) pool.drain(this.lease, "keep-alive-off", this.#now);
+    else if (!head.keepAlive) pool.drain(this.lease, "connection-close", this.#now);
     else if (head.keepAliveHeader !== null) {
       const { timeoutMsecs, furtherRequests } = parseKeepAlive(head.keepAliveHeader);
       pool.hinted(this.lease, timeoutMsecs, furtherRequests);
@@ -202,7 +219,8 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
 
   bodyFailed(error: unknown): void {
     this.#writer = null;
-    this.#fail(error, "request-unfinished");
+    const exchange = this.#exchange;
+    if (exchange !== null) this.#fail(this.#withContext(error, exchange), "request-unfinished");
   }
 
   /** `100 Continue` came, or was waited for long enough: the body goes out. */
@@ -223,16 +241,17 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
         break;
       case "text":
         // As many bytes as characters: ASCII, which Latin-1 and UTF-8 write alike.
-        if (body.byteLength === body.text.length) socket.write(head + body.text, "latin1");
-        else this.#writeBoth(head, Buffer.from(body.text));
-        break;
+        if (body.byteLength === body.text.length && body.byteLength <= wholeBytes) {
+          socket.write(head + body.text, "latin1");
+          break;
+        }
+        this.#writeBytes(exchange, head, Buffer.from(body.text), now);
+        return;
       case "bytes":
-        this.#writeBoth(head, body.bytes);
-        break;
+        this.#writeBytes(exchange, head, body.bytes, now);
+        return;
       case "stream":
-        if (head !== "") socket.write(head, "latin1");
-        this.#writer = new BodyWriter(socket, body.open(), body.byteLength, this);
-        void this.#writer.run();
+        this.#writeStream(head, body.open(), body.byteLength);
         return;
       default:
         body satisfies never;
@@ -240,18 +259,29 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     exchange.sent(now);
   }
 
-  #writeBoth(head: string, bytes: Uint8Array): void {
+  #writeBytes(exchange: HttpExchange, head: string, bytes: Uint8Array, now: Msecs): void {
+    if (bytes.length > wholeBytes) {
+      this.#writeStream(head, sourceOf(bytes), bytes.length);
+      return;
+    }
     if (bytes.length <= joinedBytes) {
       const joined = Buffer.allocUnsafe(head.length + bytes.length);
       joined.write(head, 0, "latin1");
       joined.set(bytes, head.length);
       this.#socket.write(joined);
-      return;
+    } else {
+      this.#socket.cork();
+      if (head !== "") this.#socket.write(head, "latin1");
+      this.#socket.write(bytes);
+      this.#socket.uncork();
     }
-    this.#socket.cork();
+    exchange.sent(now);
+  }
+
+  #writeStream(head: string, source: BodySource, byteLength: number | null): void {
     if (head !== "") this.#socket.write(head, "latin1");
-    this.#socket.write(bytes);
-    this.#socket.uncork();
+    this.#writer = new BodyWriter(this.#socket, source, byteLength, this);
+    void this.#writer.run();
   }
 
   /** The response has ended. The connection is free if the request has, too, and nothing follows. */
@@ -323,6 +353,15 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
       if (exchange?.body.kind === "stream") exchange.body.open().cancel();
     }
     return exchange;
+  }
+
+  /** The parser and the writer of bodies do not know which request they work for. */
+  #withContext(error: unknown, exchange: HttpExchange): unknown {
+    const context = this.#context(exchange);
+    if (error instanceof ResponseParseError) return new ResponseParseError(error.problem, context);
+    if (error instanceof InvalidRequestError)
+      return new InvalidRequestError(error.message, context);
+    return error;
   }
 
   #context(exchange: HttpExchange): ErrorContext {

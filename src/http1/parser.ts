@@ -8,7 +8,7 @@ import { ChunkReader } from "./chunked.ts";
 import { FieldScanner } from "./fields.ts";
 import { type ResponseHead, readHead, readTrailers } from "./head.ts";
 
-export type { BodyFraming, ResponseHead } from "./head.ts";
+export type { ResponseHead } from "./head.ts";
 
 /** What receives a response, in this order: interim heads, head, body, end. Called synchronously. */
 export interface ResponseSink {
@@ -45,8 +45,8 @@ export class ResponseParser {
   readonly #limitBytes: number;
   #phase: Phase = "idle";
   #method = "";
-  /** Bytes of this response taken by earlier calls of `execute`. */
-  #takenBytes = 0;
+  /** Bytes given for this response, those that `execute` is about to look at included. */
+  #givenBytes = 0;
   /** Body bytes still to come, by Content-Length. */
   #lengthBytes = 0;
   /** Made when the first chunked body comes. */
@@ -67,9 +67,9 @@ export class ResponseParser {
     return this.#phase === "idle";
   }
 
-  /** True when a byte of the current response, or of an interim one before it, has been taken. */
+  /** True when a byte of the current response, or of an interim one before it, has come. */
   get started(): boolean {
-    return this.#takenBytes > 0;
+    return this.#givenBytes > 0;
   }
 
   /** Expects one response to a request with `method`. Throws when the last one is not complete. */
@@ -90,7 +90,8 @@ export class ResponseParser {
   execute(buffer: Buffer, start: number, end: number): number {
     if (this.#phase === "idle") return start;
     if (this.#phase === "failed") throw this.#failure;
-    let at = start;
+    this.#givenBytes += end - start;
+    let at: number;
     try {
       at = this.#advance(buffer, start, end);
     } catch (error) {
@@ -100,7 +101,6 @@ export class ResponseParser {
     }
     // Nothing of the parser is touched after onEnd: the next response may be under way.
     if ((this.#phase as Phase) === "complete") this.#end();
-    else this.#takenBytes += at - start;
     return at;
   }
 
@@ -120,8 +120,8 @@ export class ResponseParser {
       switch (this.#phase) {
         case "head":
           at = this.#scanner.scan(buffer, at, end);
-          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, at - start);
-          if (this.#scanner.done) this.#takeHead(at - start);
+          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, end - at);
+          if (this.#scanner.done) this.#takeHead(end - at);
           break;
         case "length": {
           const stop = end - at > this.#lengthBytes ? at + this.#lengthBytes : end;
@@ -132,12 +132,12 @@ export class ResponseParser {
           break;
         }
         case "chunked":
-          at = this.#takeChunks(buffer, at, end, start);
+          at = this.#takeChunks(buffer, at, end);
           break;
         case "trailers":
           at = this.#scanner.scan(buffer, at, end);
-          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, at - start);
-          if (this.#scanner.done) this.#takeTrailers(at - start);
+          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, end - at);
+          if (this.#scanner.done) this.#takeTrailers(end - at);
           break;
         case "close":
           this.#sink.onBody(buffer, at, end);
@@ -149,10 +149,10 @@ export class ResponseParser {
     return at;
   }
 
-  #takeHead(offset: number): void {
+  #takeHead(restBytes: number): void {
     const head = readHead(this.#scanner, this.#method);
     this.#scanner.release();
-    if (typeof head === "string") this.#fail(head, offset);
+    if (typeof head === "string") this.#fail(head, restBytes);
     if (head.statusCode < 200) {
       this.#scanner.startNextHead();
       this.#sink.onInterim(head);
@@ -179,12 +179,12 @@ export class ResponseParser {
   }
 
   /** Takes framing, then data if there is any. */
-  #takeChunks(buffer: Buffer, from: number, end: number, start: number): number {
+  #takeChunks(buffer: Buffer, from: number, end: number): number {
     const chunks = this.#chunks!;
     let at = from;
     if (chunks.dataBytes === 0) {
       at = chunks.read(buffer, at, end);
-      if (chunks.fault !== null) this.#fail(chunks.fault, at - start);
+      if (chunks.fault !== null) this.#fail(chunks.fault, end - at);
       if (chunks.done) {
         this.#phase = "trailers";
         this.#scanner.startTrailers();
@@ -199,10 +199,10 @@ export class ResponseParser {
     return at;
   }
 
-  #takeTrailers(offset: number): void {
+  #takeTrailers(restBytes: number): void {
     const trailers = readTrailers(this.#scanner);
     this.#scanner.release();
-    if (typeof trailers === "string") this.#fail(trailers, offset);
+    if (typeof trailers === "string") this.#fail(trailers, restBytes);
     this.#trailers = trailers.length === 0 ? noTrailers : trailers;
     this.#phase = "complete";
   }
@@ -210,16 +210,16 @@ export class ResponseParser {
   #end(): void {
     const trailers = this.#trailers;
     this.#trailers = noTrailers;
-    this.#takenBytes = 0;
+    this.#givenBytes = 0;
     this.#phase = "idle";
     this.#sink.onEnd(trailers);
   }
 
-  /** `offset` is that of the faulty byte in the buffer given to `execute`. */
-  #fail(problem: string, offset: number): never {
-    throw new ResponseParseError(
-      `${problem}, at byte ${this.#takenBytes + offset} of the response`,
-      { origin: this.#origin },
-    );
+  /** `restBytes` counts the bytes given from the faulty one on. */
+  #fail(problem: string, restBytes: number): never {
+    const offset = this.#givenBytes - restBytes;
+    throw new ResponseParseError(`${problem}, at byte ${offset} of the response`, {
+      origin: this.#origin,
+    });
   }
 }

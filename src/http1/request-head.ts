@@ -203,8 +203,8 @@ export function checkMethod(method: unknown): string {
   if (usualMethods.has(method as string)) return method as string;
   if (typeof method !== "string" || !token.test(method)) {
     const near = typeof method === "string" ? nearest([...usualMethods], method) : null;
-    const hint = near === null ? "a method name such as GET" : `did you mean ${near}?`;
-    throw new InvalidRequestError(`method must be ${hint}, not ${show(method)}`);
+    const hint = near === null ? "" : `; did you mean ${near}?`;
+    throw new InvalidRequestError(`method must be a name such as GET, not ${show(method)}${hint}`);
   }
   const upper = method.toUpperCase();
   if (upper === "CONNECT") {

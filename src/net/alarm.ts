@@ -30,8 +30,9 @@ export class Alarm {
   hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
-    if (isHeld) this.#timer?.ref();
-    else this.#timer?.unref();
+    if (!isHeld) this.#timer?.unref();
+    else if (this.#timer === null) this.set(Number.POSITIVE_INFINITY);
+    else this.#timer.ref();
   }
 
   /** Never rings again unless it is set again. */
@@ -43,5 +44,7 @@ export class Alarm {
   readonly #fired = (): void => {
     this.#timer = null;
     this.#ring();
+    // What is held may wait for something without a deadline.
+    if (this.#isHeld && this.#timer === null) this.set(Number.POSITIVE_INFINITY);
   };
 }

@@ -1,15 +1,24 @@
 /**
  * How transports are opened: the `connect` option of a client.
  */
-import type { LookupFunction } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { duration, type Fault, ofType, type Rules } from "../core/rules.ts";
 
+/** TLS options of Node that belong to one connection and not to a client. */
+const connectionOwnTlsOptions = [
+  "host",
+  "port",
+  "path",
+  "socket",
+  "session",
+  "lookup",
+  "timeout",
+  "ALPNProtocols",
+] as const;
+
 /** What of Node's TLS options a client takes; what belongs to one connection is keepline's own. */
-export type TlsOptions = Omit<
-  ConnectionOptions,
-  "host" | "port" | "path" | "socket" | "session" | "lookup" | "timeout" | "ALPNProtocols"
->;
+export type TlsOptions = Omit<ConnectionOptions, (typeof connectionOwnTlsOptions)[number]>;
 
 /** The `connect` option. It holds for the life of a client and cannot be changed by `configure`. */
 export interface ConnectOptions {
@@ -33,19 +42,19 @@ export interface ConnectOptions {
 export const connectRules = {
   tls: {
     default: null,
-    check: plainObject,
+    check: orNull(tlsOptions),
     unit: null,
     doc: "TLS options as of `tls.connect`: `ca`, `cert`, `key`, `servername`, `rejectUnauthorized`, …",
   },
   lookup: {
     default: null,
-    check: ofType("function", "a function as dns.lookup"),
+    check: orNull(ofType("function", "a function as dns.lookup")),
     unit: null,
     doc: "DNS lookup in place of `dns.lookup`",
   },
   localAddress: {
     default: null,
-    check: nonEmptyText,
+    check: orNull(ipAddress),
     unit: null,
     doc: "local address to connect from",
   },
@@ -69,15 +78,33 @@ export const connectRules = {
   },
   socketPath: {
     default: null,
-    check: nonEmptyText,
+    check: orNull(nonEmptyText),
     unit: null,
     doc: "Unix domain socket that every connection is made to",
   },
 } as const satisfies Rules<ConnectOptions>;
 
-function plainObject(value: unknown): Fault | null {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? null : { nature: "TypeError", allowed: "an object" };
+/** Null is the default of these, so that the `options` of a client are options for another. */
+function orNull(check: (value: unknown) => Fault | null) {
+  return (value: unknown): Fault | null => (value === null ? null : check(value));
+}
+
+function tlsOptions(value: unknown): Fault | null {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return { nature: "TypeError", allowed: "an object" };
+  }
+  const own = connectionOwnTlsOptions.find((key) => Object.hasOwn(value, key));
+  if (own === undefined) return null;
+  return {
+    nature: "RangeError",
+    allowed: `without ${own}, which keepline sets for each connection`,
+  };
+}
+
+function ipAddress(value: unknown): Fault | null {
+  const allowed = "an IP address of this machine";
+  if (typeof value !== "string") return { nature: "TypeError", allowed };
+  return isIP(value) === 0 ? { nature: "RangeError", allowed } : null;
 }
 
 function nonEmptyText(value: unknown): Fault | null {

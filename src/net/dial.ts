@@ -2,7 +2,7 @@
  * Opens one transport: DNS, TCP, and TLS for https. Incoming bytes go straight from the kernel into one
  * buffer that all sockets share, without the Readable machinery: an idle socket owns no buffer.
  */
-import { isIP, type NetConnectOpts, connect as netConnect, type Socket } from "node:net";
+import { isIP, type NetConnectOpts, connect as netConnect, Socket } from "node:net";
 import {
   type ConnectionOptions,
   createSecureContext,
@@ -62,9 +62,7 @@ export class Dialer {
     let lookedUpAt: Msecs | null = null;
     let connectedAt = startedAt;
     const server = `${address.host}:${address.port}`;
-    const socket = address.isTls
-      ? tlsConnect(this.#tlsOptions(address, server, listener))
-      : netConnect(this.#transportOptions(address, listener));
+    const socket = this.#connect(address, server, listener);
     const onError = (error: Error): void => {
       if (address.isTls) this.sessions.forget(server);
       listener.failed(error);
@@ -95,6 +93,17 @@ export class Dialer {
     }
     socket.on("error", onError);
     return socket;
+  }
+
+  #connect(address: Address, server: string, listener: DialListener): Socket {
+    try {
+      return address.isTls
+        ? tlsConnect(this.#tlsOptions(address, server, listener))
+        : netConnect(this.#transportOptions(address, listener));
+    } catch (error) {
+      // A certificate that is none, a lookup that throws: a dial that fails like any other.
+      return new Socket().destroy(error as Error);
+    }
   }
 
   #transportOptions(address: Address, listener: DialListener): NetConnectOpts {
@@ -128,6 +137,8 @@ export class Dialer {
     return {
       ...tls,
       ...this.#transportOptions(address, listener),
+      // What the certificate must be for, also where `socketPath` says whom to dial.
+      host: address.host,
       secureContext: this.#secureContext,
       // Server names are DNS names (RFC 6066, section 3): an IP address is verified but not sent.
       servername: tls.servername ?? (isIP(address.host) === 0 ? address.host : ""),

@@ -203,15 +203,18 @@ export class ManualWorld {
     return this.retirements.find((each) => each.connection === connection)?.reason ?? null;
   }
 
+  /** A new request to an origin, or to a pool that its surface remembers. */
   acquire(
-    origin: string = defaultOrigin,
+    to: string | ManualPool = defaultOrigin,
     options: { readonly queueTimeoutMsecs?: Msecs } = {},
   ): ManualRequest {
     const id = this.requests.length + 1;
+    const origin = typeof to === "string" ? to : to.origin;
     const request = new ManualRequest(id, origin, options.queueTimeoutMsecs ?? null);
     this.requests.push(request);
     this.#event(() => {
-      this.pools.acquire(this.pools.pool(origin, this.now), request, this.now);
+      const pool = typeof to === "string" ? this.pools.pool(to, this.now) : to;
+      this.pools.acquire(pool, request, this.now);
     });
     return request;
   }

@@ -208,7 +208,7 @@ export async function rawServer(
   const connections: RawConnection[] = [];
   const failures: unknown[] = [];
   let arrived: (() => void)[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer((socket) => {
     const connection = new RawConnection(socket, connections.length);
     connections.push(connection);
     for (const wake of arrived.splice(0)) wake();
@@ -295,7 +295,7 @@ async function listen(t: TestContext, server: Server, place: Place) {
     if (!server.listening) return;
     const closed = once(server, "close");
     server.close();
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) socket.destroy();
     await closed;
   };
   t.after(stop);

@@ -1,0 +1,37 @@
+/**
+ * What a command is: its text for the help, its options, and what it does.
+ */
+import { type OptionTable, parseOptions, type Values } from "./options.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What a command works with. */
+export interface Context {
+  readonly terminal: Terminal;
+  /** Aborts when the command is to end early; the reason is what it then rejects with. */
+  readonly signal: AbortSignal;
+}
+
+/** A command. `run` rejects with what `verdict` understands. */
+export interface Command {
+  readonly name: string;
+  /** What it does, in one line that follows its name. */
+  readonly summary: string;
+  /** Its arguments, to be read after its name. */
+  readonly usage: string;
+  readonly options: OptionTable;
+  /** Command lines with what each does. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  /** Paragraphs that end the help. */
+  readonly notes: readonly string[];
+  readonly run: (args: readonly string[], context: Context) => Promise<void>;
+}
+
+/** A command whose arguments are all options. */
+export function optionsCommand<T extends OptionTable>(
+  spec: Omit<Command, "run" | "options"> & {
+    readonly options: T;
+    readonly run: (given: Values<T>, context: Context) => Promise<void>;
+  },
+): Command {
+  return { ...spec, run: (args, context) => spec.run(parseOptions(spec.options, args), context) };
+}

@@ -1,0 +1,39 @@
+/**
+ * The table of commands. A new one is a file of its own and a row here.
+ */
+import type { Command } from "./command.ts";
+import { demo } from "./demo/command.ts";
+import { UsageError } from "./errors.ts";
+import { helpOf, overview } from "./help.ts";
+import { suggestion } from "./options.ts";
+
+const help: Command = {
+  name: "help",
+  summary: "explain a command",
+  usage: "[COMMAND]",
+  options: {},
+  examples: [["keepline help demo", "what keepline demo can do"]],
+  notes: [],
+  run: async (args, { terminal }) => {
+    const [name, ...rest] = args;
+    if (rest.length > 0) throw new UsageError(`explains one command, not ${args.length}`);
+    terminal.print(
+      name === undefined ? overview(commands, terminal) : helpOf(findCommand(name), terminal),
+    );
+  },
+};
+
+/** In the order in which help lists them. */
+export const commands: readonly Command[] = [demo, help];
+
+/**
+ * The command of that name.
+ *
+ * @throws UsageError
+ */
+export function findCommand(name: string): Command {
+  const found = commands.find((command) => command.name === name);
+  if (found !== undefined) return found;
+  const names = commands.map((command) => command.name);
+  throw new UsageError(`there is no command ${JSON.stringify(name)}; ${suggestion(names, name)}`);
+}

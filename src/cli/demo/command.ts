@@ -1,0 +1,150 @@
+/**
+ * `keepline demo`: what may be asked of it, and where its results go.
+ */
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type Command, type Context, optionsCommand } from "../command.ts";
+import { UsageError } from "../errors.ts";
+import { flag, type Option, type Values, wholeNumber } from "../options.ts";
+import type { Setting, Target } from "./load.ts";
+import type { Plan } from "./many-requests.ts";
+import {
+  intent,
+  renderBursts,
+  renderEnd,
+  renderManyRequests,
+  renderProgress,
+  renderQueue,
+  renderStart,
+  renderTwoRequests,
+} from "./render.ts";
+import { type Listener, runForeignDemo, runOwnDemo } from "./run.ts";
+
+const urlOption: Option<URL> = {
+  value: "URL",
+  doc: "measure this http or https server instead of the demo's own",
+  // Output is made to be shown around, and it names the URL.
+  allowed: "an absolute http or https URL with no password, such as https://api.example.com/health",
+  parse: (text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    const isAllowed = /^https?:$/.test(url?.protocol ?? "") && url?.password === "";
+    return isAllowed ? url : null;
+  },
+};
+
+const caOption: Option<string> = {
+  value: "FILE",
+  doc: "trust these certificate authorities (PEM) of an https URL",
+  allowed: "a readable file with PEM certificates",
+  parse: (text) => {
+    try {
+      const pem = readFileSync(text, "utf8");
+      return new X509Certificate(pem).subject === undefined ? null : pem;
+    } catch {
+      return null;
+    }
+  },
+};
+
+const options = {
+  url: urlOption,
+  requests: wholeNumber(1, 10_000, "requests of each run, 1 to 10000 (2000, with --url 200)"),
+  concurrency: wholeNumber(1, 256, "requests under way at a time, 1 to 256 (20)"),
+  ca: caOption,
+  insecure: flag("verify no certificate of an https URL"),
+  json: flag("print one JSON document and nothing else"),
+};
+
+type Given = Values<typeof options>;
+
+/** The command. */
+export const demo: Command = optionsCommand({
+  name: "demo",
+  summary: "measure on this machine what keep-alive connections do",
+  usage: "[--url URL] [--requests N] [--concurrency N] [--json]",
+  options,
+  examples: [
+    ["keepline demo", "four experiments against servers of its own, in about ten seconds"],
+    ["keepline demo --url https://api.example.com/health", "the first two against that server"],
+    [
+      "keepline demo --url https://10.0.0.7:8443/ --ca ca.pem --requests 1000",
+      "a server with its own certificate authority",
+    ],
+    ["keepline demo --json > demo.json", "for programs"],
+  ],
+  notes: [
+    "In a checkout, npm start is keepline demo: npm start -- --url URL, and for JSON " +
+      "npm start --silent -- --json.",
+    "With --url it sends 2 + 2 × N GET requests, no more than the concurrency at a time, and stops " +
+      "early when most of the first 20 fail: no response within 10 s, a status of 429, or from 500 on.",
+    "The JSON document has format keepline-demo and formatVersion 1; a change that breaks readers " +
+      "raises the version. Its parts are twoRequests, manyRequests, queue and bursts (the last two " +
+      "null with --url); times are in milliseconds, in fields that end in Msecs.",
+  ],
+  run,
+});
+
+async function run(given: Given, { terminal, signal }: Context): Promise<void> {
+  const { url } = given;
+  if (url?.protocol !== "https:") requireHttps(given);
+  const isJson = given.json === true;
+  const plan = planOf(given);
+  const setting: Setting = {
+    signal,
+    progress: (label, share) => terminal.progress(renderProgress(label, share)),
+  };
+  const listener: Listener = isJson
+    ? { twoRequests() {}, manyRequests() {}, queue() {}, bursts() {} }
+    : {
+        twoRequests: (results) => terminal.print(renderTwoRequests(results, terminal)),
+        manyRequests: (result) => terminal.print(renderManyRequests(result, terminal)),
+        queue: (result) => terminal.print(renderQueue(result, terminal)),
+        bursts: (result) => terminal.print(renderBursts(result, terminal)),
+      };
+
+  if (!isJson) terminal.print(renderStart(url?.href ?? null, plan, terminal));
+  // Where stdout is for programs, a person may still want to know what is sent to a server.
+  else if (url !== undefined) terminal.note(`keepline demo: ${intent(url.href, plan)}`);
+  const report =
+    url === undefined
+      ? await runOwnDemo(plan, setting, listener)
+      : await runForeignDemo(targetOf(url, given), plan, setting, listener);
+  if (isJson) terminal.printRaw(`${JSON.stringify(report, rounded, 2)}\n`);
+  else terminal.print(renderEnd(report, self(), terminal));
+}
+
+/** From a checkout `npm start` runs this command, and no other way may be installed. */
+function self(): string {
+  return process.env.npm_lifecycle_event === "start" ? "npm start --" : "keepline demo";
+}
+
+/** @throws UsageError when options were given that mean nothing without an https URL. */
+function requireHttps(given: Given): void {
+  for (const name of ["ca", "insecure"] as const) {
+    if (given[name] === undefined) continue;
+    const instead = given.url === undefined ? "there is no --url" : `--url is ${given.url.href}`;
+    throw new UsageError(`--${name} is for https servers, but ${instead}`);
+  }
+}
+
+function planOf({
+  url,
+  requests = url === undefined ? 2_000 : 200,
+  concurrency = 20,
+}: Given): Plan {
+  return { requests, concurrency: Math.min(concurrency, requests) };
+}
+
+function targetOf(url: URL, { ca, insecure }: Given): Target {
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(insecure === undefined ? {} : { rejectUnauthorized: false }),
+  };
+  const protocol = url.protocol === "https:" ? "https" : "http";
+  return { protocol, url: url.href, connect: { tls }, server: "foreign" };
+}
+
+/** Times to the microsecond: more digits say nothing. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+}

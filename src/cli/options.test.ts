@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UsageError } from "./errors.ts";
+import { flag, type Option, parseOptions, suggestion, wholeNumber } from "./options.ts";
+
+const file: Option<string> = {
+  value: "FILE",
+  doc: "a file",
+  allowed: "the name of a text file",
+  parse: (text) => (text.endsWith(".txt") ? text : null),
+};
+const options = {
+  requests: wholeNumber(1, 500, "how many"),
+  file,
+  json: flag("for programs"),
+};
+
+test("options are read by name, with a space or an equals sign, and the last one wins", () => {
+  assert.deepEqual(parseOptions(options, []), {});
+  assert.deepEqual(parseOptions(options, ["--requests", "7", "--json"]), {
+    requests: 7,
+    json: true,
+  });
+  assert.deepEqual(parseOptions(options, ["--requests=1", "--file=a=b.txt", "--requests=500"]), {
+    requests: 500,
+    file: "a=b.txt",
+  });
+});
+
+test("what is not allowed is refused in one line that names option, value and what is allowed", () => {
+  const refusals: [args: string[], message: string][] = [
+    [["--requests", "0"], '--requests must be a whole number from 1 to 500, not "0"'],
+    [["--requests=501"], '--requests must be a whole number from 1 to 500, not "501"'],
+    [["--requests", "-5"], '--requests must be a whole number from 1 to 500, not "-5"'],
+    [["--requests", "1e2"], '--requests must be a whole number from 1 to 500, not "1e2"'],
+    [["--requests="], '--requests must be a whole number from 1 to 500, not ""'],
+    [["--requests"], "--requests needs a value: a whole number from 1 to 500"],
+    [["--file", "--json"], '--file must be the name of a text file, not "--json"'],
+    [["--json=yes"], '--json takes no value, but was given "yes"'],
+    [["--reqests", "5"], "there is no option --reqests; did you mean --requests?"],
+    [["-j"], "there is no option -j; known are --requests, --file, --json"],
+    [["--toString"], "there is no option --toString; known are --requests, --file, --json"],
+    [["--no-json"], "there is no option --no-json; known are --requests, --file, --json"],
+    [["here"], 'there is no place for the argument "here"'],
+    [["a.txt"], 'there is no place for the argument "a.txt"; did you mean --file a.txt?'],
+    [["--", "--json"], 'there is no place for the argument "--json"'],
+  ];
+  for (const [args, message] of refusals) {
+    assert.throws(() => parseOptions(options, args), new UsageError(message), args.join(" "));
+  }
+});
+
+test("a misspelt word gets the nearest known one, any other word all of them", () => {
+  assert.equal(suggestion(["simulate", "advise"], "simulat"), "did you mean simulate?");
+  assert.equal(suggestion(["simulate", "advise"], "x"), "known are simulate, advise");
+});
