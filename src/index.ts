@@ -2,8 +2,9 @@
 /**
  * The public API of `keepline`.
  */
-export { Client } from "./client/client.ts";
+
 export type { ResponseBody } from "./client/body.ts";
+export { Client } from "./client/client.ts";
 export type {
   ClientOptions,
   LiveOptions,

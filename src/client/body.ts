@@ -18,13 +18,25 @@ const mostHeldBytes = 65_536;
 /** Bytes that `dump` reads by default rather than close the connection. */
 const mostDumpedBytes = 131_072;
 
-type End = { readonly kind: "open" } | { readonly kind: "ended" } | { readonly kind: "failed"; readonly error: unknown };
+type End =
+  | { readonly kind: "open" }
+  | { readonly kind: "ended" }
+  | { readonly kind: "failed"; readonly error: unknown };
 
 /** Who reads. `pull` waits for the next piece; `gather` wants all of them; `dump` wants none. */
 type Reader =
   | { readonly kind: "none" }
-  | { readonly kind: "gather"; readonly resolve: (pieces: Buffer[]) => void; readonly reject: (error: unknown) => void }
-  | { readonly kind: "dump"; left: number; readonly resolve: () => void; readonly reject: (error: unknown) => void }
+  | {
+      readonly kind: "gather";
+      readonly resolve: (pieces: Buffer[]) => void;
+      readonly reject: (error: unknown) => void;
+    }
+  | {
+      readonly kind: "dump";
+      left: number;
+      readonly resolve: () => void;
+      readonly reject: (error: unknown) => void;
+    }
   | { readonly kind: "pull"; readonly waiting: Waiting[] };
 
 interface Waiting {
@@ -80,7 +92,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
 
   /** All of it as a Blob of the response's Content-Type. */
   async blob(): Promise<Blob> {
-    return new Blob(await this.#gather() as Buffer<ArrayBuffer>[], { type: this.#contentType() });
+    return new Blob((await this.#gather()) as Buffer<ArrayBuffer>[], { type: this.#contentType() });
   }
 
   /**

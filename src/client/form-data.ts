@@ -16,7 +16,7 @@ export function encodeForm(form: FormData): MultipartForm {
   const boundary = `keepline-${randomBytes(16).toString("hex")}`;
   const parts: (Uint8Array | Blob)[] = [];
   for (const [name, value] of form) {
-    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escape(name)}"`;
+    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escapeQuoted(name)}"`;
     if (typeof value === "string") {
       // Line ends of a field are CRLF (WHATWG, multipart/form-data encoding algorithm).
       parts.push(Buffer.from(`${disposition}\r\n\r\n${value.replace(/\r\n|\r|\n/g, "\r\n")}\r\n`));
@@ -24,7 +24,9 @@ export function encodeForm(form: FormData): MultipartForm {
     }
     const type = value.type === "" ? "application/octet-stream" : value.type;
     parts.push(
-      Buffer.from(`${disposition}; filename="${escape(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`),
+      Buffer.from(
+        `${disposition}; filename="${escapeQuoted(value.name)}"\r\nContent-Type: ${type}\r\n\r\n`,
+      ),
       value,
       Buffer.from("\r\n"),
     );
@@ -49,6 +51,6 @@ function sizeOf(part: Uint8Array | Blob): number {
 }
 
 /** What would end the quoted string or the line (WHATWG, as above). */
-function escape(name: string): string {
+function escapeQuoted(name: string): string {
   return name.replace(/\r\n|\r|\n/g, "%0D%0A").replaceAll('"', "%22");
 }

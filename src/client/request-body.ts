@@ -33,7 +33,8 @@ const noBody: EncodedBody = { body: { kind: "none" }, contentType: null };
 export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
   if (input === undefined || input === null) return noBody;
   if (typeof input === "string") return text(input, null);
-  if (input instanceof Uint8Array) return { body: { kind: "bytes", bytes: input }, contentType: null };
+  if (input instanceof Uint8Array)
+    return { body: { kind: "bytes", bytes: input }, contentType: null };
   if (input instanceof ArrayBuffer) {
     return { body: { kind: "bytes", bytes: new Uint8Array(input) }, contentType: null };
   }
@@ -54,7 +55,8 @@ export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
     return stream(() => fromIterable(pieces), byteLength, contentType);
   }
   if (input instanceof ReadableStream) {
-    if (input.locked) throw new InvalidRequestError("body is a ReadableStream that something else reads");
+    if (input.locked)
+      throw new InvalidRequestError("body is a ReadableStream that something else reads");
     return stream(() => fromWebStream(input), null, null);
   }
   if (typeof input === "object" && Symbol.asyncIterator in input) {
@@ -76,10 +78,14 @@ export function encodeJson(value: unknown): EncodedBody {
   try {
     json = JSON.stringify(value);
   } catch (cause) {
-    throw new InvalidRequestError("json has no JSON text: it refers to itself or holds a BigInt", { cause });
+    throw new InvalidRequestError("json has no JSON text: it refers to itself or holds a BigInt", {
+      cause,
+    });
   }
   if (json === undefined) {
-    throw new InvalidRequestError(`json must be a value that JSON has a text for, not ${show(value)}`);
+    throw new InvalidRequestError(
+      `json must be a value that JSON has a text for, not ${show(value)}`,
+    );
   }
   return text(json, "application/json");
 }

@@ -45,7 +45,11 @@ export interface PreparedRequest {
 }
 
 /** Checked where they are used, with messages of their own. */
-const checkedElsewhere = { default: undefined, check: (): Fault | null => null, unit: null } as const;
+const checkedElsewhere = {
+  default: undefined,
+  check: (): Fault | null => null,
+  unit: null,
+} as const;
 
 /** The table of request options. */
 export const requestRules = {
@@ -89,7 +93,11 @@ export function checkRequestOptions(options: RequestOptions): void {
  *
  * @throws InvalidRequestError
  */
-export function prepare(target: Target, options: RequestOptions, keepAlive: boolean): PreparedRequest {
+export function prepare(
+  target: Target,
+  options: RequestOptions,
+  keepAlive: boolean,
+): PreparedRequest {
   const method = options.method === undefined ? "GET" : checkMethod(options.method);
   const facts = headFacts();
   const lines = options.headers === undefined ? "" : writeFields(options.headers, facts);
@@ -136,7 +144,9 @@ function frame(method: string, body: RequestBody, facts: HeadFacts) {
   }
   const length = lengthOf(body);
   if (given !== null && given !== length) {
-    throw new InvalidRequestError(`header content-length is ${given}, but the body has ${length} bytes`);
+    throw new InvalidRequestError(
+      `header content-length is ${given}, but the body has ${length} bytes`,
+    );
   }
   if (body.kind === "none" && given === null) {
     // A server may wait for a body where the method usually has one (RFC 9110, section 8.6).

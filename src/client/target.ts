@@ -2,11 +2,12 @@
  * What a URL means for a request: which origin, and what stands in the request line. Programs ask for
  * the same URLs again and again, and parsing one costs as much as a tenth of a request.
  */
-import type { Pool } from "../core/pool.ts";
+
 import { InvalidRequestError } from "../core/errors.ts";
+import type { Pool } from "../core/pool.ts";
 import { show } from "../core/rules.ts";
-import type { HttpExchange } from "../http1/exchange.ts";
 import type { Http1Connection } from "../http1/connection.ts";
+import type { HttpExchange } from "../http1/exchange.ts";
 import type { Address } from "../net/dial.ts";
 
 /** Values for `query`: arrays repeat the name, undefined ones are left out. */
@@ -90,7 +91,9 @@ function parseUrl(url: string | URL): URL {
     throw new InvalidRequestError(message, { cause });
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
-    throw new InvalidRequestError(`url must begin with http:// or https://, not ${show(parsed.protocol)}`);
+    throw new InvalidRequestError(
+      `url must begin with http:// or https://, not ${show(parsed.protocol)}`,
+    );
   }
   return parsed;
 }

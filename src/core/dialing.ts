@@ -16,6 +16,9 @@ import type { Pools } from "./pools.ts";
 import { Deadline } from "./timers.ts";
 import { WarmUp } from "./warm-up.ts";
 
+/** How long warm-up waits after the server has closed a connection that no request had used yet. */
+const unwantedMsecs: Msecs = 1_000;
+
 /** The dials of one pool. As a deadline it is the end of a back-off. */
 export class Dialing<R extends PendingRequest, T> extends Deadline implements Ranked {
   readonly pool: Pool<R, T>;
@@ -25,6 +28,8 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   readonly #world: Pools<R, T>;
   #health: DialHealth = well;
   #waitingAt: Budget<R, T> | null = null;
+  /** Warm-up does not dial before. */
+  #spareAt: Msecs = 0;
 
   constructor(world: Pools<R, T>, pool: Pool<R, T>) {
     super();
@@ -55,6 +60,11 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   /** A dial that began at `since` has failed. */
   failed(since: Msecs, cause: unknown, now: Msecs): void {
     this.#health = afterFailure(this.#health, since, cause, now, this.#world.random);
+  }
+
+  /** The server closed a connection that no request had used: it may not want any held ready. */
+  spareLost(now: Msecs): void {
+    this.#spareAt = now + unwantedMsecs;
   }
 
   override expire(): void {
@@ -95,7 +105,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     }
     this.#waitAt(null, 0);
     // Warm-up takes what is free: it comes after all who wait, and takes no other origin's idle socket.
-    while (this.#spareWanted() > 0 && !this.pool.budget.isFull && this.#mayDial(now)) {
+    while (this.#spareWanted() > 0 && !this.pool.budget.isFull && this.#mayDialSpare(now)) {
       if (this.#blockingBudget(Number.POSITIVE_INFINITY) !== null) return;
       this.#dial(now);
     }
@@ -105,8 +115,18 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     if (this.#health.kind === "well") return true;
     if (isDown(this.#health) && this.pool.roster.dialingCount > 0) return false;
     if (now >= this.#health.retryAt) return true;
-    this.#world.timers.set(this, this.#health.retryAt, now);
+    this.#lookAgainAt(this.#health.retryAt, now);
     return false;
+  }
+
+  #mayDialSpare(now: Msecs): boolean {
+    if (now >= this.#spareAt) return this.#mayDial(now);
+    this.#lookAgainAt(this.#spareAt, now);
+    return false;
+  }
+
+  #lookAgainAt(at: Msecs, now: Msecs): void {
+    if (this.slot === -1 || at < this.at) this.#world.timers.set(this, at, now);
   }
 
   /** Dials wanted ahead of demand, beyond those under way, which serve pending requests first. */

@@ -684,12 +684,28 @@ test("minFreeSockets are held ready beside the busy ones, and replaced when they
   world.acquire();
   assert.deepEqual([world.counts().idle, world.counts().busy], [2, 2]);
   world.lose(first.connection);
-  const [idle] = [...world.live].filter((each) => each.state.kind === "idle");
-  world.lose(idle as never);
   assert.deepEqual([world.counts().idle, world.counts().busy], [2, 1]);
   world.advance(1_000);
   assert.equal(world.counts().idle, 2);
   assert.ok(world.retirements.some((each) => each.reason === "idle-timeout"));
+});
+
+test("a server that closes connections before they are used is not dialed ahead of demand over and over", () => {
+  const world = manualWorld({ minFreeSockets: 1 });
+  world.acquire();
+  const before = world.dials.length;
+  const loseIdle = (): void => {
+    for (const each of world.live) if (each.state.kind === "idle") world.lose(each);
+  };
+  loseIdle();
+  assert.equal(world.dials.length, before);
+  world.advance(999);
+  assert.equal(world.dials.length, before);
+  world.advance(1);
+  assert.equal(world.dials.length, before + 1);
+  loseIdle();
+  world.acquire();
+  assert.equal(world.dials.length, before + 2, "a request does not wait for that");
 });
 
 test("dials ahead of demand serve pending requests first", () => {

@@ -118,10 +118,11 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.#enqueue(request, now);
     this.dialing.demand(now);
     if (request.phase !== "pending") return;
-    if (this.queue.count - this.roster.dialingCount > this.options.maxPending) {
+    const { maxPending } = this.options;
+    const uncoveredCount = this.queue.count - this.roster.dialingCount;
+    if (uncoveredCount > maxPending) {
       this.tally.refused++;
-      const counts = { ...this.#counts(), pending: this.queue.count - 1 };
-      const { maxPending } = this.options;
+      const counts = { ...this.#counts(), pending: uncoveredCount - 1 };
       this.#refuse(request, new QueueFullError({ ...counts, maxPending }, this.#context(request)));
       this.#world.touch(this); // a pool that only ever refused is dropped like any other
     }
@@ -207,6 +208,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (connection.state.kind === "closed") return;
     this.roster.move(connection, { kind: "closed", reason });
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
+    if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
     this.#world.touch(this);
     this.#world.offer(this.budget);
     this.#world.port.retire(connection, reason, now);

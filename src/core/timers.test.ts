@@ -260,3 +260,27 @@ test("the wheel does what a sorted list does, whatever is set, cleared and advan
     { numRuns: 3_000 },
   );
 });
+
+test("a deadline whose expiry throws does not keep the others from being woken", () => {
+  let wakeAt = Number.POSITIVE_INFINITY;
+  const timers = new Timers((at) => {
+    wakeAt = at;
+  });
+  const expired: number[] = [];
+  class Later extends Deadline {
+    override expire(now: number): void {
+      expired.push(now);
+    }
+  }
+  class Throwing extends Deadline {
+    override expire(): void {
+      throw new Error("defect");
+    }
+  }
+  timers.set(new Throwing(), 10, 0);
+  timers.set(new Later(), 20, 0);
+  assert.throws(() => timers.advance(10), /defect/);
+  assert.equal(wakeAt, 20);
+  timers.advance(wakeAt);
+  assert.deepEqual(expired, [20]);
+});

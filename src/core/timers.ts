@@ -71,15 +71,17 @@ export class Timers {
 
   /** Expires what is due at `now`, in order of time (to the millisecond). */
   advance(now: Msecs): void {
-    const target = Math.floor(now);
-    for (;;) {
-      const next = this.#nextTick();
-      if (next > target) {
-        this.#tick = Math.max(this.#tick, target);
-        this.nextAt = next;
-        if (next !== Number.POSITIVE_INFINITY) this.#wake(next);
-        return;
-      }
+    try {
+      this.#expireUntil(Math.floor(now), now);
+    } finally {
+      // Also when something threw: the others must still be woken.
+      this.nextAt = this.#nextTick();
+      if (this.nextAt !== Number.POSITIVE_INFINITY) this.#wake(this.nextAt);
+    }
+  }
+
+  #expireUntil(target: number, now: Msecs): void {
+    for (let next = this.#nextTick(); next <= target; next = this.#nextTick()) {
       this.#tick = next;
       for (let level = unitOf.length - 1; level > 0; level--) this.#cascade(level);
       const slot = next % slotCount;
@@ -88,6 +90,7 @@ export class Timers {
         due.expire(now);
       }
     }
+    this.#tick = Math.max(this.#tick, target);
   }
 
   /** Returns the instant at which the slot that it chose needs a look. */

@@ -15,7 +15,11 @@ export type RequestBody =
   | { readonly kind: "text"; readonly text: string; readonly byteLength: number }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** `byteLength` null: sent in chunks (RFC 9112, section 7.1). */
-  | { readonly kind: "stream"; readonly open: () => BodySource; readonly byteLength: number | null };
+  | {
+      readonly kind: "stream";
+      readonly open: () => BodySource;
+      readonly byteLength: number | null;
+    };
 
 /** Where the bytes of a streamed body come from. */
 export interface BodySource {

@@ -128,9 +128,12 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
   };
 }
 
-function closedByReason(closed: { [reason in RetireReason]?: number }): Record<RetireReason, number> {
+function closedByReason(
+  closed: { [reason in RetireReason]?: number },
+): Record<RetireReason, number> {
   const all = {} as Record<RetireReason, number>;
-  for (const reason of Object.keys(retireReasons) as RetireReason[]) all[reason] = closed[reason] ?? 0;
+  for (const reason of Object.keys(retireReasons) as RetireReason[])
+    all[reason] = closed[reason] ?? 0;
   return all;
 }
 

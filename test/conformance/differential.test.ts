@@ -201,6 +201,9 @@ function withoutRest({ method, message }: Exchange): Exchange {
 
 /** What is wrong with `ours`, or which intended difference it is; null when it is what Node says. */
 function judge(message: string, node: Outcome, ours: Outcome): string | IntendedDifference | null {
+  for (const each of [node, ours]) {
+    if (each.kind === "refused" && each.problem === "stalled") return "one of them never ended";
+  }
   if (node.kind === "refused" && ours.kind === "refused") return null;
   if (node.kind === "refused") return "keepline accepts what Node refuses";
   if (node.kind === "complete" && ours.kind === "complete") {

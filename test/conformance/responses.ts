@@ -502,7 +502,12 @@ export const invalidSamples: readonly InvalidSample[] = [
     "101 Switching Protocols, though no upgrade was asked for",
     "abc",
   ),
-  badFraming("100 in HTTP/1.0", "HTTP/1.0 100 Continue\r\n\r\n", "100 in an HTTP/1.0 response", ok),
+  badFraming(
+    "100 in HTTP/1.0",
+    "HTTP/1.0 100 Continue\r\nConnection: keep-alive\r\n\r\n",
+    "100 in an HTTP/1.0 response",
+    ok + empty,
+  ),
   badFraming(
     "103 with a length",
     "HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n",

@@ -174,7 +174,7 @@ for (const { what, body, chunks } of streamed) {
     assert.equal(request.field("transfer-encoding"), "chunked");
     assert.equal(request.field("content-length"), undefined);
     assert.equal(request.field("content-type"), undefined);
-    if (!what.includes("Readable")) {
+    if (!/Readable|long/.test(what)) {
       assert.deepEqual(
         request.chunkSizes,
         chunks.map((chunk) => chunk.length),

@@ -187,7 +187,7 @@ export interface TestServer {
   readonly connectionCount: number;
   /** Connections that are open now. */
   readonly openCount: number;
-  /** Stops listening and resets what is open. */
+  /** Stops listening and closes what is open. */
   stop(): Promise<void>;
 }
 
