@@ -83,17 +83,29 @@ const results = runners.map(({ key, name, cpu, wall, opened }) => ({
 
 if (values.json) {
   const machine = { node: process.version, cpu: os.cpus()[0]?.model, cores: os.cpus().length };
-  console.log(JSON.stringify({ scenario: "small GET", requests, sockets, rounds, machine, results }, null, 2));
+  console.log(
+    JSON.stringify({ scenario: "small GET", requests, sockets, rounds, machine, results }, null, 2),
+  );
 } else {
   const peers = results.filter((each) => each.key !== "keepline").map((each) => each.key);
-  const row = (cells) => cells.map((cell, index) => (index === 0 ? cell.padEnd(28) : cell.padStart(15))).join("");
-  console.log(`small GET, ${sockets} sockets, ${rounds} rounds of ${requests}, Node ${process.version}`);
-  console.log(`CPU time of the client's process per request, and its ratio to each peer (medians)\n`);
+  const row = (cells) =>
+    cells.map((cell, index) => (index === 0 ? cell.padEnd(28) : cell.padStart(15))).join("");
+  console.log(
+    `small GET, ${sockets} sockets, ${rounds} rounds of ${requests}, Node ${process.version}`,
+  );
+  console.log(
+    `CPU time of the client's process per request, and its ratio to each peer (medians)\n`,
+  );
   console.log(row(["client", "µs", "min–max", ...peers]));
   for (const { name, cpuMicros, ratios } of results) {
     const spread = `${cpuMicros.min.toFixed(1)}–${cpuMicros.max.toFixed(1)}`;
     console.log(
-      row([name, cpuMicros.median.toFixed(1), spread, ...peers.map((peer) => ratios[peer].toFixed(2))]),
+      row([
+        name,
+        cpuMicros.median.toFixed(1),
+        spread,
+        ...peers.map((peer) => ratios[peer].toFixed(2)),
+      ]),
     );
   }
 }

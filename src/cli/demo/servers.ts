@@ -75,8 +75,8 @@ async function firstMessage(child: ChildProcess, signal: AbortSignal): Promise<S
 
 /** Closing the channel asks them to end; those that do not hear it are killed. */
 async function end(child: ChildProcess): Promise<void> {
-  child.removeAllListeners("close");
   if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  // Not "close": Node emits none after `disconnect`.
   const exit = once(child, "exit");
   if (child.connected) child.disconnect();
   const timer = setTimeout(() => child.kill("SIGKILL"), endMsecs);
