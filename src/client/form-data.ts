@@ -16,10 +16,9 @@ export function encodeForm(form: FormData): MultipartForm {
   const boundary = `keepline-${randomBytes(16).toString("hex")}`;
   const parts: (Uint8Array | Blob)[] = [];
   for (const [name, value] of form) {
-    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escapeQuoted(name)}"`;
+    const disposition = `--${boundary}\r\nContent-Disposition: form-data; name="${escapeQuoted(normalizeLineEnds(name))}"`;
     if (typeof value === "string") {
-      // Line ends of a field are CRLF (WHATWG, multipart/form-data encoding algorithm).
-      parts.push(Buffer.from(`${disposition}\r\n\r\n${value.replace(/\r\n|\r|\n/g, "\r\n")}\r\n`));
+      parts.push(Buffer.from(`${disposition}\r\n\r\n${normalizeLineEnds(value)}\r\n`));
       continue;
     }
     const type = value.type === "" ? "application/octet-stream" : value.type;
@@ -50,7 +49,12 @@ function sizeOf(part: Uint8Array | Blob): number {
   return part instanceof Uint8Array ? part.length : part.size;
 }
 
-/** What would end the quoted string or the line (WHATWG, as above). */
-function escapeQuoted(name: string): string {
-  return name.replace(/\r\n|\r|\n/g, "%0D%0A").replaceAll('"', "%22");
+/** What would end the quoted string or the line (WHATWG HTML, multipart/form-data encoding algorithm). */
+function escapeQuoted(text: string): string {
+  return text.replaceAll("\r", "%0D").replaceAll("\n", "%0A").replaceAll('"', "%22");
+}
+
+/** Line ends of a field's name and value are CRLF (as above); those of a file name stay as they are. */
+function normalizeLineEnds(text: string): string {
+  return text.replace(/\r\n|\r|\n/g, "\r\n");
 }

@@ -122,8 +122,11 @@ function writeLine(name: string, rule: FieldRule, value: unknown, facts: HeadFac
     );
   }
   if (outsideFieldValue.test(text)) {
+    // The value itself is not shown: it may be a secret, and errors are logged.
+    const at = text.search(outsideFieldValue);
+    const code = text.charCodeAt(at).toString(16).toUpperCase().padStart(4, "0");
     throw new InvalidRequestError(
-      `header ${name} has a character that no field value may have (RFC 9110, section 5.5): ${show(text)}`,
+      `header ${name} has U+${code} at index ${at}, which no field value may have (RFC 9110, section 5.5)`,
     );
   }
   switch (rule) {
@@ -134,9 +137,11 @@ function writeLine(name: string, rule: FieldRule, value: unknown, facts: HeadFac
       facts.hasHost = true;
       break;
     case "authorization":
+      once(name, facts.hasAuthorization);
       facts.hasAuthorization = true;
       break;
     case "content-type":
+      once(name, facts.hasContentType);
       facts.hasContentType = true;
       break;
     case "content-length":

@@ -1,7 +1,7 @@
 // The command line as a user runs it: arguments, exit codes, output, and the whole demo once.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -366,6 +366,13 @@ describe("the command line", { concurrency: 4 }, () => {
     await once(dying.signal, "abort");
     assert.match(String(dying.signal.reason), /ended unexpectedly \(exit code 4\)/);
     await dying.stop();
+  });
+
+  test("servers end when the process that started them goes away", async () => {
+    const child = fork(path.join(root, "dist", "cli", "demo", "server-process.js"));
+    await once(child, "message");
+    child.disconnect();
+    assert.deepEqual(await once(child, "exit"), [0, null]);
   });
 
   test("servers that hang are killed, and do not outlive an interrupted start", async () => {

@@ -69,11 +69,21 @@ const ends: readonly { way: string; what: string; words: readonly string[] }[] =
   { way: "closed connections", what: "without keep-alive", words: Array(3).fill("done") },
   { way: "close", what: "that closed its client", words: ["done"] },
   { way: "aborted", what: "that aborted its request during the dial", words: ["AbortError"] },
+  {
+    way: "given up",
+    what: "that aborted its request to a server that never closes",
+    words: ["AbortError"],
+  },
 ];
 
 for (const { way, what, words } of ends) {
   test(`a program ${what} ends at once when it has nothing more to do`, async (t) => {
-    const server = await rawServer(t, way === "aborted" ? (each) => each.gone() : serve);
+    const server = await rawServer(t, (connection) => {
+      if (way === "aborted") return connection.gone();
+      if (way !== "given up") return serve(connection);
+      // It does not notice that the client has closed.
+      connection.socket.pause();
+    });
     const last = await run(t, way, server.origin);
     assert.deepEqual(last.words, words);
     assert.equal(last.code, 0);

@@ -73,6 +73,40 @@ for (const kind of kinds) {
   });
 }
 
+test("100 Continue sends the body at once, whatever is left of the second", async (t) => {
+  const server = await rawServer(t, async (connection) => {
+    for (;;) {
+      await connection.head();
+      await connection.send("HTTP/1.1 100 Continue\r\n\r\n");
+      await connection.bytes(5);
+      await connection.send(ok());
+    }
+  });
+  const client = makeClient(t);
+  const startedAt = performance.now();
+  for (let count = 0; count < 10; count++) {
+    await client.request(server.origin, { ...expecting, body: "hello" });
+  }
+  // A second for each would be ten.
+  assert.ok(performance.now() - startedAt < 8_000);
+});
+
+test("other interim responses do not stand for 100 Continue", async (t) => {
+  const server = await rawServer(t, async (connection) => {
+    await connection.head();
+    await connection.drip("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n", 30);
+    await connection.send("HTTP/1.1 417 Expectation Failed\r\ncontent-length: 0\r\n\r\n");
+    await connection.gone();
+    assert.equal(connection.unread.length, 0);
+  });
+  const client = makeClient(t);
+  const source = new Source(["hello"]);
+  const response = await client.request(server.origin, { ...expecting, body: source });
+  assert.equal(response.statusCode, 417);
+  assert.equal(source.pulled, 0);
+  await server.connections[0]?.gone();
+});
+
 test("a body that expects 100 Continue is sent a second later when none comes", async (t) => {
   const server = await rawServer(t, async (connection) => {
     await connection.head();

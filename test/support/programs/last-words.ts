@@ -71,20 +71,24 @@ const ways: Readonly<Record<string, () => Promise<void>>> = {
     setTimeout(() => stop.abort(), 50);
     await outcome(request);
   },
+  async "given up"() {
+    const client = new Client();
+    const stop = new AbortController();
+    const request = client.request(origin, { signal: stop.signal });
+    setTimeout(() => stop.abort(), 50);
+    await outcome(request);
+  },
   async "in vain"() {
     const client = new Client();
     for (let count = 0; count < 6; count++) await outcome(client.request(origin));
   },
   async "waiting without a limit"() {
-    const client = new Client({
-      connectTimeoutMsecs: never,
-      queueTimeoutMsecs: never,
-      maxSockets: 1,
-    });
-    // Two are served in turn, the third waits for a dial that the server ends some time later.
+    const options = { connectTimeoutMsecs: never, headersTimeoutMsecs: never, maxSockets: 1 };
+    const client = new Client(options);
     const responses = [1, 2].map(() => client.request(`${origin}/slow`));
     await Promise.all(responses.map(outcome));
-    await outcome(client.request(origin.replace("http:", "https:")));
+    // Nothing but a dial, which the server ends some time later.
+    await outcome(new Client(options).request(origin.replace("http:", "https:")));
   },
   async upload() {
     const client = new Client();
