@@ -209,7 +209,7 @@ describe("the command line", { concurrency: 4 }, () => {
     assert.equal(refused.code, 1);
     assert.match(
       refused.err,
-      /^keepline demo: cannot connect to .*: self-signed certificate \(.*--ca FILE.*\n$/,
+      /^keepline demo: cannot connect to .*: self-signed certificate.* \(.*--ca FILE.*\n$/,
     );
     for (const { code, out, err } of [trusted, unchecked]) {
       assert.deepEqual({ code, err }, { code: 0, err: "" });
