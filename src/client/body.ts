@@ -4,6 +4,7 @@
  * Invariant: every promise that was given out settles, and no byte is delivered twice.
  */
 import { Readable } from "node:stream";
+import { invalidOption, wholeNumber } from "../core/rules.ts";
 
 /** What a body asks of the request that it belongs to. */
 export interface BodyOwner {
@@ -48,8 +49,34 @@ const noReader: Reader = { kind: "none" };
 const open: End = { kind: "open" };
 const ended: End = { kind: "ended" };
 
-/** The body of one response. */
-export class ResponseBody implements AsyncIterable<Buffer> {
+/** The body of one response, as the program sees it. It can be read once, in one of these ways. */
+export interface ResponseBody extends AsyncIterable<Buffer> {
+  /** True once one of the ways to read it was chosen. */
+  readonly used: boolean;
+  /** All of it as UTF-8 text, without a byte order mark. Rejects as the request fails. */
+  text(): Promise<string>;
+  /** All of it as JSON. Rejects with a SyntaxError when it is none. */
+  json(): Promise<unknown>;
+  /** All of it, in memory of its own. */
+  bytes(): Promise<Uint8Array<ArrayBuffer>>;
+  /** All of it, in memory of its own. */
+  arrayBuffer(): Promise<ArrayBuffer>;
+  /** All of it as a Blob of the response's Content-Type. */
+  blob(): Promise<Blob>;
+  /**
+   * Reads it to the end and throws it away, so that the connection can be used again. After `maxBytes`
+   * (128 KiB when not given, `Infinity` for any number) the connection is closed instead. Resolves in both
+   * cases; rejects as the request fails.
+   */
+  dump(options?: { readonly maxBytes?: number | undefined }): Promise<void>;
+  /** Pieces as they come; leaving the loop early closes the connection, unless the body has ended. */
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined>;
+  /** A Node stream of it. Destroying the stream early closes the connection, unless the body has ended. */
+  toReadable(): Readable;
+}
+
+/** The body of one response, with the side to which its connection delivers. */
+export class IncomingBody implements ResponseBody {
   readonly #owner: BodyOwner;
   readonly #contentType: () => string;
   #pieces: Buffer[] = [];
@@ -57,55 +84,47 @@ export class ResponseBody implements AsyncIterable<Buffer> {
   #end: End = open;
   #reader: Reader = noReader;
 
-  /** For keepline: made with each response. */
   constructor(owner: BodyOwner, contentType: () => string) {
     this.#owner = owner;
     this.#contentType = contentType;
   }
 
-  /** True once one of the ways to read it was chosen. A body can be read once. */
   get used(): boolean {
     return this.#reader.kind !== "none";
   }
 
-  /** All of it as UTF-8 text, without a byte order mark. Rejects as the request fails. */
   async text(): Promise<string> {
     const bytes = join(await this.#gather());
     const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
     return bytes.toString("utf8", hasMark ? 3 : 0);
   }
 
-  /** All of it as JSON. Rejects with a SyntaxError when it is none. */
   async json(): Promise<unknown> {
     return JSON.parse(await this.text());
   }
 
-  /** All of it, in memory of its own. */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(join(await this.#gather()));
   }
 
-  /** All of it, in memory of its own. */
   async arrayBuffer(): Promise<ArrayBuffer> {
     return (await this.bytes()).buffer;
   }
 
-  /** All of it as a Blob of the response's Content-Type. */
   async blob(): Promise<Blob> {
     return new Blob((await this.#gather()) as Buffer<ArrayBuffer>[], { type: this.#contentType() });
   }
 
-  /**
-   * Reads it to the end and throws it away, so that the connection can be used again. After `maxBytes`
-   * (128 KiB when not given) the connection is closed instead. Resolves in both cases.
-   */
-  dump(options: { readonly maxBytes?: number } = {}): Promise<void> {
+  dump(options: { readonly maxBytes?: number | undefined } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
+      const { maxBytes = mostDumpedBytes } = options;
+      const fault = wholeNumber(0, "or Infinity")(maxBytes);
+      if (fault !== null) throw invalidOption("maxBytes", maxBytes, fault, "body.dump()");
       this.#use();
       if (this.#end.kind === "failed") reject(this.#end.error);
       else if (this.#end.kind === "ended") resolve();
       else {
-        const left = (options.maxBytes ?? mostDumpedBytes) - this.#heldBytes;
+        const left = maxBytes - this.#heldBytes;
         this.#reader = { kind: "dump", left, resolve, reject };
         this.#clear();
         if (left < 0) this.#giveUp();
@@ -114,7 +133,6 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     });
   }
 
-  /** Pieces as they come; leaving the loop early closes the connection, unless the body has ended. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined> {
     this.#use();
     return {
@@ -127,7 +145,6 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     };
   }
 
-  /** A Node stream of it. Destroying the stream early closes the connection, unless the body has ended. */
   toReadable(): Readable {
     const iterator = this[Symbol.asyncIterator]();
     return new Readable({
@@ -145,7 +162,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     });
   }
 
-  /** For keepline: a piece that nobody else keeps. False: wait before reading more. */
+  /** A piece that nobody else keeps. False: wait before reading more. */
   push(piece: Buffer): boolean {
     if (this.#end.kind !== "open") return true;
     const reader = this.#reader;
@@ -171,7 +188,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     return reader.kind === "gather" || this.#heldBytes <= mostHeldBytes;
   }
 
-  /** For keepline: that was all. */
+  /** That was all. */
   end(): void {
     if (this.#end.kind !== "open") return;
     this.#end = ended;
@@ -183,7 +200,7 @@ export class ResponseBody implements AsyncIterable<Buffer> {
     }
   }
 
-  /** For keepline: there will be no more. Whoever reads now or later gets `error`, after what was held. */
+  /** There will be no more. Whoever reads now or later gets `error`, after what was held. */
   fail(error: unknown): void {
     if (this.#end.kind !== "open") return;
     this.#end = { kind: "failed", error };

@@ -19,7 +19,7 @@ import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
 import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
-import { type BodyOwner, ResponseBody } from "./body.ts";
+import { type BodyOwner, IncomingBody } from "./body.ts";
 import type { RequestTimeouts } from "./options.ts";
 import type { PreparedRequest, RequestOptions } from "./request.ts";
 import {
@@ -78,7 +78,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   #sentAt: Msecs = 0;
   #firstByteAt: Msecs = 0;
   #endedAt: Msecs | null = null;
-  #responseBody: ResponseBody | null = null;
+  #responseBody: IncomingBody | null = null;
   #bodyBytes = 0;
   #whole: WholeDeadline | null = null;
 
@@ -159,7 +159,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     if (this.#sentAt === 0) this.#sentAt = now;
     this.#pool?.tally.firstByte.record(now - this.#sentAt);
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
-    const body = new ResponseBody(this, () => String(response.headers["content-type"] ?? ""));
+    const body = new IncomingBody(this, () => String(response.headers["content-type"] ?? ""));
     const response = new ClientResponse(head, body, this);
     this.#responseBody = body;
     this.#resolve(response);

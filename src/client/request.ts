@@ -101,10 +101,11 @@ export function prepare(
   const method = options.method === undefined ? "GET" : checkMethod(options.method);
   const facts = headFacts();
   const lines = options.headers === undefined ? "" : writeFields(options.headers, facts);
-  const { body, contentType } = bodyOf(options);
-  if (body.kind !== "none" && method === "TRACE") {
+  const hasBody = options.json !== undefined || (options.body ?? null) !== null;
+  if (hasBody && method === "TRACE") {
     throw new InvalidRequestError("a TRACE request has no body (RFC 9110, section 9.3.8)");
   }
+  const { body, contentType } = bodyOf(options);
   const closesConnection = facts.close || !keepAlive;
   const expectsContinue = facts.expectContinue && body.kind !== "none";
   // HTTP/1.1 needs no Connection: keep-alive, but some servers send their Keep-Alive hint only in return for it.

@@ -7,7 +7,12 @@ import { once } from "node:events";
 import { type Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type TestContext, test } from "node:test";
-import { type ClientResponse, type ResponseBody, SocketClosedError } from "../../src/index.ts";
+import {
+  type ClientResponse,
+  InvalidOptionError,
+  type ResponseBody,
+  SocketClosedError,
+} from "../../src/index.ts";
 import {
   closedReasons,
   isSettled,
@@ -493,6 +498,29 @@ test("while the program reads nothing the server can send little; then everythin
   assert.equal(statsOf(client).sockets.idle, 1);
 });
 
+for (const framing of ["content-length: 3000000", "connection: close"]) {
+  test(`a slow reader loses nothing when the server has sent all of it and closed (${framing})`, async (t) => {
+    const all = Buffer.alloc(3_000_000, "slow reader ");
+    const server = await rawServer(t, async (connection) => {
+      await connection.request();
+      connection.socket.write(`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`);
+      connection.socket.end(all);
+    });
+    const client = makeClient(t);
+    const { body } = await client.request(server.origin);
+    const pieces: Buffer[] = [];
+    for await (const piece of body) {
+      pieces.push(piece);
+      for (let turns = 0; turns < 5; turns++) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    assert.ok(Buffer.concat(pieces).equals(all));
+    await until(() => statsOf(client).sockets.open === 0);
+    assert.equal(statsOf(client).failed, 0);
+  });
+}
+
 /** Waits until `count` has not changed for many turns of the event loop. */
 async function untilStill(count: () => number): Promise<void> {
   let before = -1;
@@ -501,3 +529,11 @@ async function untilStill(count: () => number): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+test("dump refuses a limit that is none, and leaves the body to be read", async (t) => {
+  const server = await httpServer(t, (_, response) => response.end("text"));
+  const { body } = await makeClient(t).request(server.origin);
+  const error = await rejection(body.dump({ maxBytes: -1 }), InvalidOptionError);
+  assert.match(error.message, /^body\.dump\(\): maxBytes must be a whole number .*, not -1$/);
+  assert.equal(await body.text(), "text");
+});

@@ -160,9 +160,11 @@ export class RawConnection {
     this.socket.end();
   }
 
-  /** Sends RST. */
+  /** Sends RST, unless the connection is being closed anyway. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    // Node 20 spins for ever when a socket that is shutting down is reset.
+    if (this.socket.writableEnded) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   #take(count: number): Buffer {
