@@ -61,7 +61,7 @@ test("counters tell a story of reuse, waiting and failure as it was", async (t) 
   assert.deepEqual(after.sockets, { open: 2, idle: 2, busy: 0, dialing: 0 });
   assert.deepEqual([after.opened, after.reused, after.failed], [2, 1, 0]);
   assert.equal(after.reuseRatio, 1 / 3);
-  assert.deepEqual(after.lanes["default"], {
+  assert.deepEqual(after.lanes.default, {
     busy: 0,
     pending: 0,
     served: 3,
