@@ -29,8 +29,8 @@ async function transfer(bytes: number): Promise<number> {
 }
 
 const client = new Client();
-// Everything is compiled and every pool of memory made once before.
-await transfer(1_000_000);
+// What a collector lets grow before its first full round is no growth of the transfer.
+await transfer(50_000_000);
 const before = process.memoryUsage.rss();
 const bytes = await transfer(Number(size));
 const grownBytes = process.resourceUsage().maxRSS * 1_024 - before;
