@@ -89,7 +89,10 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   }
 
   dial(connection: Lease): void {
-    connection.transport = new Http1Connection(connection, addressOf(connection.pool.origin), this);
+    const transport = new Http1Connection(connection, addressOf(connection.pool.origin), this);
+    connection.transport = transport;
+    // A lookup is the program's code: it may have destroyed the client before there was a transport to close.
+    if (connection.state.kind === "closed") transport.close();
   }
 
   grant(request: HttpExchange, connection: Lease, now: Msecs): void {

@@ -279,6 +279,11 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
   }
 
   #writeStream(head: string, source: BodySource, byteLength: number | null): void {
+    // To open a source runs the program's code: an abort may have come from within.
+    if (this.#exchange === null) {
+      source.cancel();
+      return;
+    }
     if (head !== "") this.#socket.write(head, "latin1");
     this.#writer = new BodyWriter(this.#socket, source, byteLength, this);
     void this.#writer.run();

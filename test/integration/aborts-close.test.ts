@@ -209,6 +209,24 @@ test("destroy() rejects requests that wait for a dial", async (t) => {
   assertNothingLeft(client);
 });
 
+test("destroy() from within a lookup leaves no dial behind", async (t) => {
+  const server = await rawServer(t, answering(ok()));
+  const lookup: LookupFunction = (_name, options, callback) => {
+    client.destroy();
+    if (options.all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
+    else callback(null, "127.0.0.1", 4);
+  };
+  const client = makeClient(t, { connect: { lookup } });
+  const request = client.request(`http://name.test:${server.port}/`);
+  await rejection(request, ClientClosedError);
+  assertNothingLeft(client);
+  // A second client's connection comes after any that the first one made.
+  const second = makeClient(t, { keepAliveMsecs: 60_000 });
+  await second.request(server.origin);
+  await until(() => server.openCount === 1);
+  assert.equal(second.stats().client.sockets.open, 1);
+});
+
 test("destroy() during close() ends the wait", async (t) => {
   const server = await rawServer(t, (connection) => connection.gone());
   const client = makeClient(t);

@@ -7,7 +7,12 @@ import { getEventListeners } from "node:events";
 import type { LookupFunction } from "node:net";
 import { Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
-import { Client, type ClientResponse, type RequestOptions } from "../../src/index.ts";
+import {
+  Client,
+  ClientClosedError,
+  type ClientResponse,
+  type RequestOptions,
+} from "../../src/index.ts";
 import {
   assertNothingLeft,
   closedReasons,
@@ -327,6 +332,39 @@ test("one signal serves many requests: it warns of no leak and ends all of them"
   assert.equal(getEventListeners(signal, "abort").length, 0);
   assert.deepEqual(closedReasons(client), { aborted: 20 });
   assert.deepEqual(warnings, []);
+});
+
+test("an abort or destroy() from within a body's own code, before its first piece, leaves nothing", async (t) => {
+  const held = await server(t, "");
+  for (const how of ["abort", "destroy"] as const) {
+    const client = makeClient(t);
+    const stop = new AbortController();
+    let pulled = 0;
+    let isCancelled = false;
+    const body: AsyncIterable<string> = {
+      [Symbol.asyncIterator]() {
+        if (how === "abort") stop.abort();
+        else client.destroy();
+        return {
+          async next() {
+            pulled++;
+            return { done: false, value: "piece" };
+          },
+          async return() {
+            isCancelled = true;
+            return { done: true, value: undefined };
+          },
+        };
+      },
+    };
+    const { signal } = stop;
+    const request = client.request(held.origin, { method: "POST", body, signal });
+    await assert.rejects(request, how === "abort" ? { name: "AbortError" } : ClientClosedError);
+    await until(() => isCancelled);
+    assert.equal(pulled, 0);
+    assert.equal(statsOf(client).sockets.open, 0);
+    await until(() => held.openCount === 0);
+  }
 });
 
 test("AbortSignal.timeout ends a request with a TimeoutError", async (t) => {

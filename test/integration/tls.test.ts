@@ -4,16 +4,22 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { makeCertificate } from "../../src/cli/certificate.ts";
-import { type ClientOptions, ConnectError } from "../../src/index.ts";
+import {
+  type ClientOptions,
+  ConnectError,
+  KeeplineError,
+  SocketClosedError,
+} from "../../src/index.ts";
 import { closedReasons, makeClient, rejection, statsOf } from "../support/client-kit.ts";
 import { lookupOf, tlsServer } from "../support/loopback.ts";
+import { rawServer } from "../support/raw-server.ts";
 
 const local = makeCertificate();
 
@@ -166,6 +172,64 @@ test("a server whose certificate has changed to one that is not trusted is refus
   await rejection(client.request(changed.origin), ConnectError);
 });
 
+test("a session is offered to its own server by its own client only", async (t) => {
+  const ticketKeys = randomBytes(48);
+  const tell = (request: IncomingMessage, response: ServerResponse) =>
+    response.end(describe(request));
+  // Both would resume a session of either.
+  const servers = [
+    await tlsServer(t, { ...local, ticketKeys }, tell),
+    await tlsServer(t, { ...local, ticketKeys }, tell),
+  ];
+  const seen = [];
+  for (const client of [trusting(t, local.cert), trusting(t, local.cert)]) {
+    for (const { origin } of servers) {
+      const response = await client.request(origin);
+      seen.push(((await response.body.json()) as Described).isResumed);
+    }
+  }
+  assert.deepEqual(seen, [false, false, false, false]);
+});
+
+test("a session is forgotten when a dial with it fails", async (t) => {
+  const https = await tlsServer(t, local, (request, response) => response.end(describe(request)));
+  let isResetting = false;
+  // In front of the server, on one address: passes everything on, or resets.
+  const gate = await rawServer(t, async ({ socket }) => {
+    if (isResetting) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const inner = net.connect(https.port, "127.0.0.1");
+    inner.on("error", () => socket.destroy());
+    socket.on("close", () => inner.destroy());
+    inner.on("data", (piece) => socket.write(piece));
+    socket.on("data", (piece) => inner.write(piece));
+  });
+  const client = trusting(t, local.cert, { keepAlive: false });
+  const url = `https://127.0.0.1:${gate.port}/`;
+  const isResumed = async () => {
+    const response = await client.request(url);
+    return ((await response.body.json()) as Described).isResumed;
+  };
+  assert.deepEqual([await isResumed(), await isResumed()], [false, true]);
+  isResetting = true;
+  await rejection(client.request(url), ConnectError);
+  isResetting = false;
+  assert.deepEqual([await isResumed(), await isResumed()], [false, true]);
+});
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  test(`a server that demands a certificate over ${version} refuses a client that has none`, async (t) => {
+    const options = { ...local, requestCert: true, maxVersion: version, ca: local.cert } as const;
+    const server = await tlsServer(t, options);
+    const error = await rejection(trusting(t, local.cert).request(server.origin), KeeplineError);
+    // Over TLS 1.3 the handshake is over for the client when the server looks at its certificate.
+    assert.ok(error instanceof (version === "TLSv1.2" ? ConnectError : SocketClosedError));
+    assert.equal(error.requestSent, version === "TLSv1.3");
+  });
+}
+
 test("a client certificate is shown to a server that asks, and clients of two identities share nothing", async (t) => {
   const identities = [makeCertificate(), makeCertificate()] as const;
   // The server asks and looks; whom it trusts is not the matter here.
@@ -234,5 +298,17 @@ test("TLS over a Unix domain socket verifies the name of the URL", async (t) => 
   const client = makeClient(t, { connect });
   assert.equal(await (await client.request("https://inside.test/")).body.text(), "ok");
   const error = await rejection(client.request("https://outside.test/"), ConnectError);
+  assert.equal((error.cause as NodeJS.ErrnoException).code, "ERR_TLS_CERT_ALTNAME_INVALID");
+});
+
+test("TLS over a Unix domain socket verifies the address of a URL without a name", async (t) => {
+  const path = join(tmpdir(), `keepline-tls-ip-${process.pid}.sock`);
+  // A certificate for localhost must not do for an address.
+  const certificate = makeCertificate({ ips: ["10.1.2.3"], names: ["localhost"] });
+  await tlsServer(t, certificate, undefined, { path });
+  const connect = { tls: { ca: certificate.cert }, socketPath: path };
+  const client = makeClient(t, { connect });
+  assert.equal(await (await client.request("https://10.1.2.3/")).body.text(), "ok");
+  const error = await rejection(client.request("https://10.9.9.9/"), ConnectError);
   assert.equal((error.cause as NodeJS.ErrnoException).code, "ERR_TLS_CERT_ALTNAME_INVALID");
 });
