@@ -18,7 +18,8 @@ export const retireReasons = {
   "unexpected-bytes": "the server sent bytes that no request had asked for",
   "parse-error": "the response was not valid HTTP, or over a limit",
   "socket-error": "it broke or was closed by the server during a request",
-  "request-unfinished": "the request was not sent wholly: its response came first, or its body failed",
+  "request-unfinished":
+    "the request was not sent wholly: its response came first, or its body failed",
   "body-unread": "the response body was given up before its end",
   aborted: "its request was aborted",
   "timed-out": "its request met a timeout",

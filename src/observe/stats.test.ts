@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { defaultOrigin, manualWorld } from "../../test/support/manual-world.ts";
+import { retireReasons } from "../core/retire.ts";
+import { type OriginStats, snapshot } from "./stats.ts";
+
+const other = "http://b.test";
+
+type World = ReturnType<typeof manualWorld>;
+
+function statsOf(world: World, origin = defaultOrigin): OriginStats {
+  const found = snapshot(world.pools, 0).origins.find((each) => each.origin === origin);
+  assert(found !== undefined, `no stats of ${origin}`);
+  return found;
+}
+
+test("a client that did nothing has no origins", () => {
+  assert.deepEqual(snapshot(manualWorld().pools, 1_234), {
+    at: 1_234,
+    client: {
+      sockets: { open: 0, idle: 0, busy: 0, dialing: 0 },
+      pending: 0,
+      maxTotalSockets: null,
+    },
+    origins: [],
+  });
+});
+
+test("the client's numbers are the sums of its origins'", () => {
+  const world = manualWorld({ maxSockets: 2, maxTotalSockets: 9 }, { dials: "wait" });
+  world.acquire(defaultOrigin);
+  world.acquireMany(3, other);
+  const stats = snapshot(world.pools, 0);
+  assert.deepEqual(
+    stats.origins.map(({ origin, sockets, pending }) => [origin, sockets.open, pending]),
+    [
+      [defaultOrigin, 1, 1],
+      [other, 2, 3],
+    ],
+  );
+  for (const count of ["open", "idle", "busy", "dialing"] as const) {
+    const sum = stats.origins.reduce((total, each) => total + each.sockets[count], 0);
+    assert.equal(stats.client.sockets[count], sum);
+  }
+  assert.equal(stats.client.pending, 4);
+  assert.equal(stats.client.maxTotalSockets, 9);
+});
+
+test("every reason for which a connection can be closed is there, from the start", () => {
+  const world = manualWorld();
+  world.acquire();
+  assert.deepEqual(Object.keys(statsOf(world).closed), Object.keys(retireReasons));
+  assert(Object.values(statsOf(world).closed).every((count) => count === 0));
+});
+
+test("what is unknown or without end is null: JSON has no Infinity", () => {
+  const endless = manualWorld({ keepAliveMsecs: Number.POSITIVE_INFINITY }, { dials: "wait" });
+  endless.acquire();
+  const { idleWindowMsecs, reuseRatio } = statsOf(endless);
+  assert.deepEqual(idleWindowMsecs, { hinted: null, used: null });
+  assert.equal(reuseRatio, null);
+  const limited = manualWorld({ keepAliveMsecs: 700 });
+  limited.acquire();
+  assert.deepEqual(statsOf(limited).idleWindowMsecs, { hinted: null, used: 700 });
+});
+
+test("a snapshot does not change with what happens later", () => {
+  const world = manualWorld();
+  world.acquire();
+  const before = snapshot(world.pools, 0);
+  const copy = structuredClone(before);
+  world.acquire();
+  assert.deepEqual(before, copy);
+  assert.notDeepEqual(snapshot(world.pools, 0), copy);
+});
