@@ -145,8 +145,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   uploading(isFlowing: boolean, bytes: number, now: Msecs): void {
+    if (this.#stage !== "sending") return; // the response came first, and its own bytes are counted
     this.#bodyBytes = bytes;
-    if (this.#stage !== "sending") return;
     if (isFlowing) this.#world.pools.timers.clear(this);
     else this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
   }

@@ -463,13 +463,48 @@ test("a server that reads slowly is no server that does not read or answer", asy
 
 test("no clock runs while the program makes the next piece of its body", async (t) => {
   const server = await plainServer(t);
-  const client = makeClient(t, { bodyTimeoutMsecs: 30, headersTimeoutMsecs: 30 });
+  const client = makeClient(t, { bodyTimeoutMsecs: 500 });
+  // Enough for the socket to be full at times, and to be empty again.
+  const piece = Buffer.alloc(1_000_000);
   async function* slowly() {
-    yield "a";
-    await sleep(100);
-    yield "b";
+    yield piece;
+    await sleep(800);
+    yield piece;
   }
   assert.equal(await outcomeOf(client.request(server.origin, posts(slowly()))), 200);
+});
+
+test("no timeout of a request that is over counts as a failure, or ends what comes after it", async (t) => {
+  const server = await plainServer(t);
+  const options = { requestTimeoutMsecs: 200, headersTimeoutMsecs: 200, bodyTimeoutMsecs: 200 };
+  const client = makeClient(t, { ...options, queueTimeoutMsecs: 200 });
+  assert.equal(await outcomeOf(client.request(server.origin)), 200);
+  const never = Number.POSITIVE_INFINITY;
+  const { body } = await client.request(server.origin, {
+    requestTimeoutMsecs: never,
+    bodyTimeoutMsecs: never,
+  });
+  await sleep(300);
+  assert.equal(await body.text(), "ok");
+  assert.deepEqual([statsOf(client).failed, closedReasons(client)], [0, {}]);
+});
+
+test("what stood still is said of the response when it came before its request was sent", async (t) => {
+  const server = await rawServer(t, async (connection) => {
+    await connection.head();
+    await connection.send("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc");
+    await connection.gone();
+  });
+  async function* endlessly() {
+    for (;;) {
+      yield large.subarray(0, 200_000);
+      await sleep(1);
+    }
+  }
+  const client = makeClient(t, { bodyTimeoutMsecs: 100 });
+  const { body } = await client.request(server.origin, posts(endlessly()));
+  const error = await rejection(body.text(), BodyTimeoutError);
+  assert.match(error.message, /^the response body of .* stood still for 100 ms after 3 bytes$/);
 });
 
 test("a timeout over TLS retires its connection as well", async (t) => {

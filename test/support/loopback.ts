@@ -33,9 +33,9 @@ export interface HoldingServer extends Listening {
   next(): Promise<Arrived>;
 }
 
+/** Answers when it has the whole request. */
 const answerOk: http.RequestListener = (request, response) => {
-  request.resume();
-  response.end("ok");
+  request.resume().on("end", () => response.end("ok"));
 };
 
 /** An HTTP server. */
