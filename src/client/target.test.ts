@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import fc from "fast-check";
 import { InvalidRequestError } from "../core/errors.ts";
 import { addressOf, type Query, Targets } from "./target.ts";
@@ -186,4 +187,12 @@ test("so many URLs that they are forgotten are parsed as before", () => {
   const again = targets.find("http://a.example/0", undefined);
   assert.notEqual(again, first);
   assert.deepEqual(again, first);
+});
+
+test("an error about a URL repeats neither user name nor password", () => {
+  const url = "https://user:s3cret@host:port/";
+  assert.throws(
+    () => new Targets().find(url, undefined),
+    (error: Error) => !inspect(error).includes("s3cret") && error.message.includes("@host:port/"),
+  );
 });

@@ -86,9 +86,10 @@ function parseUrl(url: string | URL): URL {
   let parsed: URL;
   try {
     parsed = new URL(url);
-  } catch (cause) {
-    const message = `url must be absolute, such as https://api.example.com/path, not ${show(String(url))}`;
-    throw new InvalidRequestError(message, { cause });
+  } catch {
+    const message = `url must be absolute, such as https://api.example.com/path, not ${show(withoutCredentials(String(url)))}`;
+    // Node's own error repeats the URL whole, so it is not the cause.
+    throw new InvalidRequestError(message);
   }
   if (parsed.protocol !== "http:" && parsed.protocol !== "https:") {
     throw new InvalidRequestError(
@@ -96,6 +97,12 @@ function parseUrl(url: string | URL): URL {
     );
   }
   return parsed;
+}
+
+/** A user name and password have no place in a message. */
+function withoutCredentials(url: string): string {
+  const end = url.lastIndexOf("@");
+  return end === -1 ? url : `…${url.slice(end)}`;
 }
 
 function appendQuery(url: URL, query: Query): void {

@@ -72,7 +72,10 @@ export class InvalidOptionError extends KeeplineError {
   }
 }
 
-/** A request that cannot be sent as it was asked for. No byte of it was written. */
+/**
+ * A request that cannot be sent as it was asked for. No byte of it was written, unless its body turned
+ * out to be other than its content-length: `requestSent` says so.
+ */
 export class InvalidRequestError extends KeeplineError {
   readonly code = "ERR_KEEPLINE_INVALID_REQUEST";
 }
@@ -214,6 +217,10 @@ export class ClientClosedError extends KeeplineError {
 
 /** An AggregateError (several addresses tried) has an empty message of its own: name its parts. */
 function describe(error: Error): string {
+  // OpenSSL's own message is a line of numbers and file names; its reason is the part to read.
+  if ("reason" in error && "library" in error && typeof error.reason === "string") {
+    return `TLS: ${error.reason}`;
+  }
   if (error.message !== "") return error.message;
   if (error instanceof AggregateError) {
     return error.errors
