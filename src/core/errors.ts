@@ -219,7 +219,7 @@ export class ClientClosedError extends KeeplineError {
 function describe(error: Error): string {
   // OpenSSL's own message is a line of numbers and file names; its reason is the part to read.
   if ("reason" in error && "library" in error && typeof error.reason === "string") {
-    return `TLS: ${error.reason}`;
+    return `${error.reason} (${error.library})`;
   }
   if (error.message !== "") return error.message;
   if (error instanceof AggregateError) {
