@@ -288,7 +288,10 @@ test("a server that speaks no TLS fails the dial, with a cause that says so", as
   const { port } = server.address() as net.AddressInfo;
   const error = await rejection(makeClient(t).request(`https://127.0.0.1:${port}/`), ConnectError);
   assert.match(String((error.cause as NodeJS.ErrnoException).code), /^ERR_SSL_|ECONNRESET/);
-  assert.match(error.message, /^cannot connect to https:[^\n]+: ([a-z ]+ \(SSL routines\)|read ECONNRESET)$/);
+  assert.match(
+    error.message,
+    /^cannot connect to https:[^\n]+: ([a-z ]+ \(SSL routines\)|read ECONNRESET)$/,
+  );
 });
 
 test("TLS over a Unix domain socket verifies the name of the URL", async (t) => {
