@@ -1,4 +1,4 @@
-// Brings the checkout into a state in which it can run: dependencies installed, dist/ built.
+// Brings the checkout into a state in which it can run: dependencies installed, sources compiled.
 // Each step is skipped when its stamp says that nothing it depends on has changed, so calling it
 // costs a few milliseconds. A lock file lets two processes call it at once.
 // Run directly (`npm run build`) it does both steps.
@@ -37,31 +37,55 @@ export function ensureInstalled(folder = root) {
 
 /** Builds dist/ from src/ unless it is up to date. A build that fails leaves the former dist/. */
 export function ensureBuilt() {
-  const stamp = path.join(root, "dist", ".stamp");
-  if (readText(stamp) === sourceHash()) return;
-  locked(() => {
-    const hash = sourceHash();
-    if (readText(stamp) === hash) return;
-    process.stderr.write("keepline: building dist/ …\n");
-    // Built beside dist/ and then renamed: a program that runs from dist/ meanwhile sees the old
-    // files or the new ones, and the output of deleted sources goes away.
-    const fresh = path.join(root, `.dist-${process.pid}`);
-    const old = path.join(root, `.dist-${process.pid}-old`);
-    try {
-      const { status } = runNode([
-        tool("typescript", "tsc"),
-        "-p",
-        "tsconfig.build.json",
-        "--outDir",
-        fresh,
-      ]);
-      if (status !== 0) throw new StepFailed("the build failed");
+  compile({
+    output: "dist",
+    config: "tsconfig.build.json",
+    sources: filesBelow(path.join(root, "src")).filter((file) => !file.endsWith(".test.ts")),
+    finish(fresh) {
       copyAssets(path.join(root, "src"), fresh);
-      const bin = path.join(fresh, "cli", "main.js");
-      if (fs.existsSync(bin)) fs.chmodSync(bin, 0o755);
+      fs.chmodSync(path.join(fresh, "cli", "main.js"), 0o755);
+    },
+  });
+}
+
+/**
+ * Compiles src/ and test/ into build/, which the tests run from: a loader that compiles while modules load
+ * would cost every one of their processes time.
+ */
+export function ensureTestsBuilt() {
+  compile({
+    output: "build",
+    config: "tsconfig.test.json",
+    sources: ["src", "test"].flatMap((folder) => filesBelow(path.join(root, folder))),
+    finish(fresh) {
+      copyAssets(path.join(root, "src"), path.join(fresh, "src"));
+      // The command line reads its version there.
+      fs.copyFileSync(path.join(root, "package.json"), path.join(fresh, "package.json"));
+    },
+  });
+}
+
+function compile({ output, config, sources, finish }) {
+  const folder = path.join(root, output);
+  const stamp = path.join(folder, ".stamp");
+  const inputs = [...sources, "tsconfig.json", config, "package.json", "package-lock.json"];
+  if (readText(stamp) === hashOf(inputs)) return;
+  locked(() => {
+    const hash = hashOf(inputs);
+    if (readText(stamp) === hash) return;
+    process.stderr.write(`keepline: building ${output}/ …\n`);
+    // Built beside the folder and then renamed: a program that runs from it meanwhile sees the old
+    // files or the new ones, and the output of deleted sources goes away.
+    const fresh = path.join(root, `.${output}-${process.pid}`);
+    const old = path.join(root, `.${output}-${process.pid}-old`);
+    try {
+      const tsc = tool("typescript", "tsc");
+      const { status } = runNode([tsc, "-p", config, "--outDir", fresh]);
+      if (status !== 0) throw new StepFailed("the build failed");
+      finish(fresh);
       fs.writeFileSync(path.join(fresh, ".stamp"), hash);
-      if (fs.existsSync(path.join(root, "dist"))) fs.renameSync(path.join(root, "dist"), old);
-      fs.renameSync(fresh, path.join(root, "dist"));
+      if (fs.existsSync(folder)) fs.renameSync(folder, old);
+      fs.renameSync(fresh, folder);
     } finally {
       fs.rmSync(fresh, { recursive: true, force: true });
       fs.rmSync(old, { recursive: true, force: true });
@@ -173,19 +197,12 @@ function lockHash(folder) {
   return createHash("sha256").update(text).digest("hex");
 }
 
-function isBuilt(file) {
-  return !file.endsWith(".test.ts");
-}
-
-/** Names what dist/ depends on: sources by path, size and time, so a deleted file counts too. */
-function sourceHash() {
+/** Names `files` by path, size and time, so a deleted one counts, too. */
+function hashOf(files) {
   const hash = createHash("sha256");
-  for (const file of filesBelow(path.join(root, "src")).filter(isBuilt)) {
-    const { size, mtimeMs } = fs.statSync(file);
-    hash.update(`${path.relative(root, file)}\0${size}\0${mtimeMs}\n`);
-  }
-  for (const name of ["tsconfig.json", "tsconfig.build.json", "package-lock.json"]) {
-    hash.update(readText(path.join(root, name)) ?? "");
+  for (const file of files) {
+    const { size, mtimeMs } = fs.statSync(path.resolve(root, file));
+    hash.update(`${path.relative(root, path.resolve(root, file))}\0${size}\0${mtimeMs}\n`);
   }
   return hash.digest("hex");
 }

@@ -1,5 +1,5 @@
 // `npm test`: installs and builds what is missing (some tests use dist/), then runs every *.test.ts
-// under src/ and test/ with node:test.
+// under src/ and test/ with node:test, compiled into build/.
 //   npm test -- idle-window http1      only files whose path contains one of the words
 //   npm test -- --coverage             also writes coverage/
 //   npm test -- --test-name-pattern=x  other flags go to node
@@ -9,6 +9,7 @@ import path from "node:path";
 import {
   ensureBuilt,
   ensureInstalled,
+  ensureTestsBuilt,
   filesBelow,
   followNode,
   root,
@@ -28,6 +29,7 @@ await runScript(() => {
 
   ensureInstalled();
   ensureBuilt();
+  ensureTestsBuilt();
 
   const files = ["src", "test"]
     .flatMap((folder) => filesBelow(path.join(root, folder)))
@@ -44,15 +46,13 @@ await runScript(() => {
 
   const nodeArgs = [
     "--enable-source-maps",
-    "--import",
-    "tsx",
     "--test",
     "--test-reporter=spec",
     `--test-concurrency=${concurrency}`,
     // Bounds a test file as well as a test: a hang is reported instead of waited for.
     "--test-timeout=180000",
     ...flags,
-    ...files,
+    ...files.map((file) => `build/${file.replace(/\.ts$/, ".js")}`),
   ];
   const coverage = args.includes("--coverage");
   return followNode(coverage ? [...coverageArgs(), process.execPath, ...nodeArgs] : nodeArgs);

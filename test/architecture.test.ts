@@ -6,9 +6,8 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { root } from "./support/root.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const maxLineCount = 450;
 
 /** Names that would give the core a clock, a queue of its own, randomness or I/O. */

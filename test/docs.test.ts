@@ -7,13 +7,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { clientRules } from "../src/client/options.ts";
 import type { Rule } from "../src/core/rules.ts";
 import * as keepline from "../src/index.ts";
 import { connectRules } from "../src/net/connect-options.ts";
+import { root } from "./support/root.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
 const readme = readFileSync(join(root, "README.md"), "utf8");
 
 test("the README lists every option with the default and the meaning of the rules table", () => {

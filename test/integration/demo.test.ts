@@ -10,12 +10,12 @@ import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 import { makeCertificate } from "../../src/cli/certificate.ts";
 import type { DemoReport } from "../../src/cli/demo/report.ts";
 import { startServers } from "../../src/cli/demo/servers.ts";
+import { root } from "../support/root.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const main = path.join(root, "dist", "cli", "main.js");
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "keepline-demo-"));

@@ -6,10 +6,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { deadPort, ok, type RawConnection, rawServer } from "../support/raw-server.ts";
+import { programFile } from "../support/root.ts";
 
-const program = fileURLToPath(new URL("../support/programs/last-words.ts", import.meta.url));
+const program = programFile("last-words.mjs");
 
 /** A program that was told nothing ends within this. Keep-alive lasts for seconds at least. */
 const mostMsecs = 300;
@@ -22,7 +22,7 @@ interface LastWords {
 
 /** Runs `program` to its end. */
 async function run(t: TestContext, way: string, origin: string): Promise<LastWords> {
-  const child = spawn(process.execPath, ["--import", "tsx", program, way, origin], {
+  const child = spawn(process.execPath, [program, way, origin], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => child.kill("SIGKILL"));

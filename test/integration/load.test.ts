@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import type { Client, ResponseBody } from "../../src/index.ts";
 import { closedReasons, isSettled, makeClient, seeded, statsOf } from "../support/client-kit.ts";
 import { httpServer, ok, type RawConnection, rawServer } from "../support/raw-server.ts";
+import { programFile } from "../support/root.ts";
 
 const mebibyte = 1_048_576;
 
@@ -190,7 +190,7 @@ test("uploads of random sizes and paces arrive each as they were sent", async (t
   assert.deepEqual(closedReasons(client), {});
 });
 
-const program = fileURLToPath(new URL("../support/programs/transfer.ts", import.meta.url));
+const program = programFile("transfer.mjs");
 
 for (const direction of ["down", "up"] as const) {
   test(`200 MB ${direction} pass through a program whose memory grows by less than 100 MB`, async (t) => {
@@ -218,7 +218,7 @@ for (const direction of ["down", "up"] as const) {
       });
       request.on("end", () => response.end());
     });
-    const args = ["--import", "tsx", program, direction, server.origin, String(size)];
+    const args = [program, direction, server.origin, String(size)];
     const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     for await (const text of child.stdout.setEncoding("utf8")) output += text;

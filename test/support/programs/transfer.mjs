@@ -1,19 +1,21 @@
 /**
  * Moves many bytes in one request, `down` or `up`, and says by how much the memory of this process grew
- * at most: `transfer.ts down|up origin bytes`.
+ * at most: `transfer.mjs down|up origin bytes`.
  */
-import { Client } from "../../../src/index.ts";
+import { Client } from "keepline";
 
 const [direction, origin = "", size = "0"] = process.argv.slice(2);
 const piece = Buffer.alloc(65_536, "up");
 
-async function* pieces(bytes: number) {
+/** @param {number} bytes */
+async function* pieces(bytes) {
   for (let left = bytes; left > 0; left -= piece.length) {
     yield left < piece.length ? piece.subarray(0, left) : piece;
   }
 }
 
-async function transfer(bytes: number): Promise<number> {
+/** @param {number} bytes */
+async function transfer(bytes) {
   if (direction === "up") {
     const response = await client.request(origin, { method: "POST", body: pieces(bytes) });
     await response.body.dump();

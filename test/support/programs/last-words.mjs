@@ -1,29 +1,33 @@
 /**
  * A program that uses a client in one of several ways and then has nothing more to do:
- * `last-words.ts way origin`. Says on its last line what became of its requests and, in ms, how long
+ * `last-words.mjs way origin`. Says on its last line what became of its requests and, in ms, how long
  * after that it ended.
  */
-import { Client } from "../../../src/index.ts";
+import { Client } from "keepline";
 
 const [way = "", origin = ""] = process.argv.slice(2);
 
 const never = Number.POSITIVE_INFINITY;
-const words: string[] = [];
+/** @type {string[]} */
+const words = [];
 let lastWordAt = performance.now();
 
-function say(word: string): void {
+/** @param {string} word */
+function say(word) {
   words.push(word);
   lastWordAt = performance.now();
 }
 
-async function outcome(request: Promise<unknown>): Promise<void> {
+/** @param {Promise<unknown>} request */
+async function outcome(request) {
   await request.then(
     () => say("done"),
-    (error: Error) => say(error.name),
+    (error) => say(error.name),
   );
 }
 
-const ways: Readonly<Record<string, () => Promise<void>>> = {
+/** @type {Readonly<Record<string, () => Promise<void>>>} */
+const ways = {
   async read() {
     const client = new Client({ keepAliveMsecs: 60_000 });
     const requests = Array.from({ length: 10 }, async () => {
