@@ -4,9 +4,9 @@
 //   npm run bench                       all clients, 7 rounds of 20,000 requests over 50 sockets
 //   npm run bench -- --rounds 3 --requests 5000 --sockets 10 --only keepline,undici-agent --json
 
-import { fork } from "node:child_process";
 import os from "node:os";
 import { parseArgs } from "node:util";
+import { say, start } from "./processes.mjs";
 
 const all = ["raw", "keepline", "undici-pool", "undici-agent", "node-http"];
 const { values } = parseArgs({
@@ -34,30 +34,21 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
-const next = (child) =>
-  new Promise((resolve, reject) => {
-    child.once("message", resolve);
-    child.once("exit", (code) => reject(new Error(`a benchmark process ended with code ${code}`)));
-  });
-const say = (text) => process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
-
-const origin = fork(new URL("./origin.mjs", import.meta.url));
-const { port } = await next(origin);
-const url = `http://127.0.0.1:${port}/`;
+const origin = await start(new URL("./origin.mjs", import.meta.url), {});
+const url = `http://127.0.0.1:${origin.ready.port}/`;
 
 const runners = [];
 for (const each of chosen) {
   const file = new URL(`./clients/${each}.mjs`, import.meta.url).href;
-  const child = fork(new URL("./runner.mjs", import.meta.url), [file, url, String(sockets)]);
-  const { name } = await next(child);
+  const child = await start(new URL("./runner.mjs", import.meta.url), { file, url, sockets });
+  const { name } = child.ready;
   runners.push({ key: each, name, child, cpu: [], wall: [], opened: null });
 }
 // The first round warms caches and compilers and is not counted.
 for (let round = 0; round <= rounds; round++) {
   for (const runner of runners) {
     say(`round ${round}/${rounds}: ${runner.name}`);
-    runner.child.send({ requests });
-    const { cpuMicros, wallMicros, opened } = await next(runner.child);
+    const { cpuMicros, wallMicros, opened } = await runner.child.ask({ requests });
     runner.opened = opened;
     if (round === 0) continue;
     runner.cpu.push(cpuMicros);
@@ -65,8 +56,8 @@ for (let round = 0; round <= rounds; round++) {
   }
 }
 say("");
-for (const { child } of runners) child.disconnect();
-origin.disconnect();
+for (const { child } of runners) child.stop();
+origin.stop();
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const results = runners.map(({ key, name, cpu, wall, opened }) => ({

@@ -2,6 +2,7 @@
 // the same 200 bytes or so. It costs less per request than any client, so it is never the limit.
 
 import net from "node:net";
+import { serve } from "./processes.mjs";
 
 const body = JSON.stringify({ hello: "world", filler: "x".repeat(60) });
 const response = Buffer.from(
@@ -30,5 +31,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on("error", () => {});
 });
 
-server.listen(0, "127.0.0.1", () => process.send({ port: server.address().port }));
-process.on("disconnect", () => process.exit());
+server.listen(0, "127.0.0.1", () => serve({ ready: { port: server.address().port } }));
