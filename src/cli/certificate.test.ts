@@ -72,6 +72,20 @@ test("a client refuses the certificate when it is expired, not trusted, or anoth
   );
 });
 
+test("a certificate of an issuer is trusted through it, and only with the whole chain", async () => {
+  const root = makeCertificate({ names: ["root.test"] });
+  const between = makeCertificate({ names: ["between.test"], issuer: root });
+  const leaf = makeCertificate({ issuer: between });
+  const [parsed, parent] = [new X509Certificate(leaf.cert), new X509Certificate(between.cert)];
+  assert.equal(parsed.verify(parent.publicKey), true);
+  assert.equal(parsed.checkIssued(parent), true);
+  assert.equal(parent.checkIssued(new X509Certificate(root.cert)), true);
+  assert.equal(parsed.checkIssued(new X509Certificate(root.cert)), false);
+  const chain = { key: leaf.key, cert: leaf.cert + between.cert };
+  assert.equal(await handshake(chain, root.cert, "localhost"), "authorized");
+  assert.equal(await handshake(leaf, root.cert, "localhost"), "UNABLE_TO_VERIFY_LEAF_SIGNATURE");
+});
+
 /** "authorized", or the code for which the client refused. */
 async function handshake(
   server: { readonly cert: string; readonly key: string },

@@ -1,6 +1,6 @@
 /**
- * Self-signed certificates for servers on this machine, made at run time: none is checked in, and no
- * program beside Node.js is needed. What is not there: certificate chains, other keys than P-256.
+ * Certificates for servers on this machine, made at run time, self-signed or by another of them: none is
+ * checked in, and no program beside Node.js is needed. What is not there: other keys than P-256.
  * Section numbers are those of RFC 5280.
  */
 import {
@@ -10,6 +10,7 @@ import {
   type KeyObject,
   randomBytes,
   sign,
+  X509Certificate,
 } from "node:crypto";
 import { isIPv4 } from "node:net";
 
@@ -23,6 +24,8 @@ export interface CertificateOptions {
   readonly notBefore?: Date | undefined;
   /** Valid until then; tomorrow when not given. */
   readonly notAfter?: Date | undefined;
+  /** One that `makeCertificate` made, which signs this one; itself when not given. */
+  readonly issuer?: Certificate | undefined;
 }
 
 /** A certificate and its private key, both PEM. */
@@ -35,7 +38,10 @@ export interface Certificate {
 const hourMsecs = 3_600_000;
 const local = { names: ["localhost"], ips: ["127.0.0.1", "::1"] };
 
-/** A new key and a certificate for exactly `names` and `ips`; for this machine when neither is given. */
+/**
+ * A new key and a certificate for exactly `names` and `ips`; for this machine when neither is given. Each may
+ * sign others: there is no other mark of an authority.
+ */
 export function makeCertificate(options: CertificateOptions = {}): Certificate {
   const isLocal = options.names === undefined && options.ips === undefined;
   const { names = [], ips = [] } = isLocal ? local : options;
@@ -46,7 +52,17 @@ export function makeCertificate(options: CertificateOptions = {}): Certificate {
   const publicKey = createPublicKey(privateKey);
   const serial = randomBytes(16);
   // Names differ, so that a client which trusts one of these never takes it for the issuer of another.
-  const name = commonName(`keepline ${serial.toString("hex", 12)}`);
+  const name = `keepline ${serial.toString("hex", 12)}`;
+  const { issuer } = options;
+  const signer =
+    issuer === undefined
+      ? { name, key: privateKey, publicKey }
+      : {
+          // The only attribute, in the form "CN=…".
+          name: new X509Certificate(issuer.cert).subject.slice(3),
+          key: issuer.key,
+          publicKey: createPublicKey(issuer.key),
+        };
   // ecdsa-with-SHA256 (RFC 5758, section 3.2)
   const algorithm = sequence(oid("1.2.840.10045.4.3.2"));
 
@@ -55,13 +71,13 @@ export function makeCertificate(options: CertificateOptions = {}): Certificate {
     der(0xa0, integer(Buffer.of(2))), // version 3
     integer(serial),
     algorithm,
-    name, // issuer
+    commonName(signer.name), // issuer
     sequence(time(notBefore), time(notAfter)),
-    name, // subject
+    commonName(name), // subject
     publicKey.export({ type: "spki", format: "der" }),
-    der(0xa3, extensions(publicKey, names, ips)),
+    der(0xa3, extensions(publicKey, signer.publicKey, names, ips)),
   );
-  const signature = sign("sha256", body, privateKey);
+  const signature = sign("sha256", body, signer.key);
   const certificate = sequence(body, algorithm, bitString(signature));
   return {
     cert: pem("CERTIFICATE", certificate),
@@ -72,25 +88,30 @@ export function makeCertificate(options: CertificateOptions = {}): Certificate {
 /** Extensions (4.2) of a certificate that is its own authority and that of one server. */
 function extensions(
   publicKey: KeyObject,
+  issuerKey: KeyObject,
   names: readonly string[],
   ips: readonly string[],
 ): Buffer {
-  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
-  // The SHA-1 of the uncompressed point, as method 1 of 4.2.1.2 has it.
-  const point = [Buffer.of(4), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")];
-  const keyId = createHash("sha1").update(Buffer.concat(point)).digest();
   const isTrue = der(0x01, Buffer.of(0xff));
   const alternatives = [
     ...names.map((each) => der(0x82, Buffer.from(each, "latin1"))),
     ...ips.map((each) => der(0x87, addressBytes(each))),
   ];
   return sequence(
-    extension("2.5.29.14", "optional", octets(keyId)), // subject key identifier (4.2.1.2)
+    extension("2.5.29.14", "optional", octets(keyId(publicKey))), // subject key identifier (4.2.1.2)
     extension("2.5.29.15", "critical", bitString(Buffer.of(0x84), 2)), // digitalSignature, keyCertSign (4.2.1.3)
     extension("2.5.29.17", "optional", sequence(...alternatives)), // subject alternative name (4.2.1.6)
     extension("2.5.29.19", "critical", sequence(isTrue)), // basic constraints: cA (4.2.1.9)
+    extension("2.5.29.35", "optional", sequence(der(0x80, keyId(issuerKey)))), // authority key identifier (4.2.1.1)
     extension("2.5.29.37", "optional", sequence(oid("1.3.6.1.5.5.7.3.1"))), // serverAuth (4.2.1.12)
   );
+}
+
+/** The SHA-1 of the uncompressed point, as method 1 of 4.2.1.2 has it. */
+function keyId(publicKey: KeyObject): Buffer {
+  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  const point = [Buffer.of(4), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")];
+  return createHash("sha1").update(Buffer.concat(point)).digest();
 }
 
 function extension(id: string, weight: "critical" | "optional", value: Buffer): Buffer {

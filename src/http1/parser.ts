@@ -35,6 +35,10 @@ export interface ParserLimits {
 
 type Phase = "idle" | "head" | "length" | "chunked" | "trailers" | "close" | "complete" | "failed";
 
+/** How a record of that type begins (RFC 8446, section 5.1): what TLS servers answer to plain HTTP. */
+const TLS_ALERT = 21;
+const tlsFault = "a TLS alert in place of a status line: is it to be https:?";
+
 const noTrailers = Object.freeze<string[]>([]) as string[];
 
 /** The response parser of one connection: `begin` for each request, `execute` for what arrives. */
@@ -120,7 +124,10 @@ export class ResponseParser {
       switch (this.#phase) {
         case "head":
           at = this.#scanner.scan(buffer, at, end);
-          if (this.#scanner.fault !== null) this.#fail(this.#scanner.fault, end - at);
+          if (this.#scanner.fault !== null) {
+            const isTls = this.#givenBytes === end - at && buffer[at] === TLS_ALERT;
+            this.#fail(isTls ? tlsFault : this.#scanner.fault, end - at);
+          }
           if (this.#scanner.done) this.#takeHead(end - at);
           break;
         case "length": {

@@ -11,8 +11,8 @@ import {
   connect as tlsConnect,
 } from "node:tls";
 import type { Clock, Msecs } from "../core/clock.ts";
-import type { ConnectOptions } from "./connect-options.ts";
-import { TlsSessions } from "./tls-sessions.ts";
+import type { ConnectOptions, TlsOptions } from "./connect-options.ts";
+import { type PeerIdentity, type TlsSession, TlsSessions } from "./tls-sessions.ts";
 
 /** Where to dial. */
 export interface Address {
@@ -47,12 +47,15 @@ const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
 export class Dialer {
   readonly sessions = new TlsSessions();
   readonly #options: ConnectOptions;
+  /** A copy: sessions are good for the settings they were made under, so these must not change. */
+  readonly #tls: TlsOptions;
   readonly #clock: Clock;
   /** Made once: parsing certificates anew costs milliseconds a dial. */
   #secureContext: SecureContext | null = null;
 
   constructor(options: ConnectOptions, clock: Clock) {
     this.#options = options;
+    this.#tls = { ...options.tls };
     this.#clock = clock;
   }
 
@@ -62,12 +65,20 @@ export class Dialer {
     let lookedUpAt: Msecs | null = null;
     let connectedAt = startedAt;
     const server = `${address.host}:${address.port}`;
-    const socket = this.#connect(address, server, listener);
+    const offered = address.isTls ? this.sessions.get(server, Date.now()) : null;
+    const socket = this.#connect(address, offered, listener);
     const onError = (error: Error): void => {
       if (address.isTls) this.sessions.forget(server);
       listener.failed(error);
     };
     const onOpen = (): void => {
+      if (isTls(socket) && offered !== null && socket.isSessionReused()) {
+        const fault = this.#identityFault(address, offered.identity);
+        if (fault !== null) {
+          socket.destroy(fault);
+          return;
+        }
+      }
       socket.off("error", onError);
       socket.off("lookup", onLookup);
       const now = this.#clock();
@@ -89,16 +100,22 @@ export class Dialer {
     });
     if (isTls(socket)) {
       socket.once("secureConnect", onOpen);
-      socket.on("session", (session: Buffer) => this.sessions.set(server, session));
+      let identity: PeerIdentity | null = null;
+      // Node holds it back until the certificate was verified.
+      socket.on("session", (ticket: Buffer) => {
+        if (socket.destroyed) return;
+        identity ??= (socket.isSessionReused() && offered?.identity) || this.#identityOf(socket);
+        this.sessions.set(server, { ticket, identity });
+      });
     }
     socket.on("error", onError);
     return socket;
   }
 
-  #connect(address: Address, server: string, listener: DialListener): Socket {
+  #connect(address: Address, offered: TlsSession | null, listener: DialListener): Socket {
     try {
       return address.isTls
-        ? tlsConnect(this.#tlsOptions(address, server, listener))
+        ? tlsConnect(this.#tlsOptions(address, offered, listener))
         : netConnect(this.#transportOptions(address, listener));
     } catch (error) {
       // A certificate that is none, a lookup that throws: a dial that fails like any other.
@@ -130,10 +147,13 @@ export class Dialer {
     };
   }
 
-  #tlsOptions(address: Address, server: string, listener: DialListener): ConnectionOptions {
-    const tls = this.#options.tls ?? {};
+  #tlsOptions(
+    address: Address,
+    offered: TlsSession | null,
+    listener: DialListener,
+  ): ConnectionOptions {
+    const tls = this.#tls;
     this.#secureContext ??= tls.secureContext ?? createSecureContext(tls);
-    const session = this.sessions.get(server);
     return {
       ...tls,
       ...this.#transportOptions(address, listener),
@@ -143,8 +163,32 @@ export class Dialer {
       // Server names are DNS names (RFC 6066, section 3): an IP address is verified but not sent.
       servername: tls.servername ?? (isIP(address.host) === 0 ? address.host : ""),
       ALPNProtocols: ["http/1.1"],
-      ...(session === undefined ? {} : { session }),
+      ...(offered === null ? {} : { session: offered.ticket }),
     };
+  }
+
+  #identityOf(socket: TLSSocket): PeerIdentity {
+    // Who takes any certificate has no use for its end either.
+    if (!socket.authorized) return { validUntil: Number.POSITIVE_INFINITY, certificate: null };
+    const isChecked = this.#tls.checkServerIdentity !== undefined;
+    return {
+      validUntil: Date.parse(socket.getPeerCertificate().valid_to),
+      certificate: isChecked ? socket.getPeerCertificate(true) : null,
+    };
+  }
+
+  /**
+   * Why the program refuses the server of a resumed session; null when it does not. Node asks
+   * `checkServerIdentity` in full handshakes only, but its answer may be another one by now.
+   */
+  #identityFault(address: Address, { certificate }: PeerIdentity): Error | null {
+    if (certificate === null) return null;
+    try {
+      const name = this.#tls.servername || address.host;
+      return this.#tls.checkServerIdentity?.(name, certificate) ?? null;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
   }
 }
 
