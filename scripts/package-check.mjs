@@ -23,13 +23,23 @@ const project = path.join(fs.realpathSync(temp), "project");
 
 const useClient = `if (typeof Client !== "function") throw new Error("Client is " + typeof Client);\n`;
 
+const useTesting = `const clock = new ManualClock(5);
+if (clock.now() !== 5) throw new Error("the clock stands at " + clock.now());
+FaultProxy.listen({ target: "http://127.0.0.1:1" }).then((proxy) => proxy.close());
+`;
+
 const typedUse = `import { Client, type ClientOptions } from "keepline";
+import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 
 const options: ClientOptions = { maxSockets: 2 };
 export const client: Client = new Client(options);
 // Holds only if the types are real: with \`any\` this line would not be an error.
 // @ts-expect-error
 export const wrong: ClientOptions = { maxSockets: "two" };
+export const timed: ClientOptions = { clock: new ManualClock() };
+export const server: Promise<ScriptedOrigin> = ScriptedOrigin.listen(() => {});
+// @ts-expect-error
+FaultProxy.listen({ target: 5 });
 `;
 
 const compilerOptions = {
@@ -55,7 +65,15 @@ function checkPackage() {
   step("pack");
   const { tarball, files } = pack();
   check("the tarball holds what a user needs", () => {
-    const needed = ["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "LICENSE", "README.md"];
+    const needed = [
+      "dist/index.js",
+      "dist/index.d.ts",
+      "dist/testing/index.js",
+      "dist/testing/index.d.ts",
+      "dist/cli/main.js",
+      "LICENSE",
+      "README.md",
+    ];
     const missing = needed.filter((file) => !files.includes(file));
     if (missing.length > 0) return `missing: ${missing.join(", ")}`;
   });
@@ -85,6 +103,11 @@ function checkPackage() {
   write("require.cjs", `const { Client } = require("keepline");\n${useClient}`);
   check("import works", () => failureOf(node("import.mjs")));
   check("require() works", () => failureOf(node("require.cjs")));
+  const names = "{ FaultProxy, ManualClock }";
+  write("testing.mjs", `import ${names} from "keepline/testing";\n${useTesting}`);
+  write("testing.cjs", `const ${names} = require("keepline/testing");\n${useTesting}`);
+  check("import of keepline/testing works", () => failureOf(node("testing.mjs")));
+  check("require() of keepline/testing works", () => failureOf(node("testing.cjs")));
 
   check("TypeScript accepts its types", () => {
     // What a stranger's project has besides keepline: Node's types.

@@ -2,7 +2,7 @@
  * What the parts of one client share, and the core's port to the sockets.
  * Invariant: the process stays alive while something is under way, and not because of idle sockets.
  */
-import type { Msecs } from "../core/clock.ts";
+import type { Clock, Msecs } from "../core/clock.ts";
 import type { Connection } from "../core/connection.ts";
 import type { KeeplineError } from "../core/errors.ts";
 import type { Pool } from "../core/pool.ts";
@@ -11,13 +11,11 @@ import type { Port } from "../core/port.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { HttpExchange } from "../http1/exchange.ts";
 import { Alarm } from "../net/alarm.ts";
+import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
 import type { ExchangeWorld } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { addressOf, type Target } from "./target.ts";
-
-/** Monotonic time in ms, not moved by changes of the system's clock. */
-export const clock = (): Msecs => performance.now();
 
 type Lease = Connection<HttpExchange, Http1Connection>;
 
@@ -25,9 +23,9 @@ type Lease = Connection<HttpExchange, Http1Connection>;
 export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection> {
   readonly pools: Pools<HttpExchange, Http1Connection>;
   readonly dialer: Dialer;
-  readonly clock = clock;
+  readonly clock: Clock;
   options: Readonly<ResolvedOptions>;
-  readonly #alarm = new Alarm(clock, () => this.pools.tick(clock()));
+  readonly #alarm: Alarm;
   /** Requests and warm-ups under way. */
   #activeCount = 0;
   /** Of these, requests whose response waits for the program to read it. */
@@ -36,7 +34,9 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
 
   constructor(options: Readonly<ResolvedOptions>) {
     this.options = options;
-    this.dialer = new Dialer(options.connect, clock);
+    this.clock = readerOf(options.clock);
+    this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
+    this.dialer = new Dialer(options.connect, this.clock);
     this.pools = new Pools(options, this, Math.random);
   }
 
@@ -84,7 +84,7 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   }
 
   destroy(): void {
-    this.pools.destroy(clock());
+    this.pools.destroy(this.clock());
     this.#alarm.clear();
   }
 

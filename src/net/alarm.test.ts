@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { Alarm } from "./alarm.ts";
+import type { ClientClock } from "./clock.ts";
 
-// Node's timers are replaced by ones that note how they are used; the clock stands at `now`.
+// A clock that stands at `now`, and whose timers note how they are used.
 let now = 0;
 let timers: FakeTimer[] = [];
 
@@ -32,13 +33,15 @@ class FakeTimer {
 beforeEach(() => {
   now = 1_000;
   timers = [];
-  const set = (run: () => void, msecs = 0) => new FakeTimer(run, msecs);
-  mock.method(globalThis, "setTimeout", set as unknown as typeof setTimeout);
-  mock.method(globalThis, "clearTimeout", ((timer: FakeTimer) => {
-    timer.isCleared = true;
-  }) as unknown as typeof clearTimeout);
 });
-afterEach(() => mock.restoreAll());
+
+const clock: ClientClock = {
+  now: () => now,
+  setTimer: (run, msecs) => new FakeTimer(run, msecs),
+  clearTimer: (timer) => {
+    (timer as FakeTimer).isCleared = true;
+  },
+};
 
 /** The one timer that is not cleared. */
 function running(): FakeTimer {
@@ -56,10 +59,7 @@ function fire(timer: FakeTimer): void {
 function makeAlarm(): { alarm: Alarm; rings: number[] } {
   const rings: number[] = [];
   return {
-    alarm: new Alarm(
-      () => now,
-      () => rings.push(now),
-    ),
+    alarm: new Alarm(clock, () => rings.push(now)),
     rings,
   };
 }
@@ -128,10 +128,7 @@ test("held without an instant it keeps the process alive all the same", () => {
 });
 
 test("it may be set while it rings", () => {
-  const alarm: Alarm = new Alarm(
-    () => now,
-    () => alarm.set(now + 100),
-  );
+  const alarm: Alarm = new Alarm(clock, () => alarm.set(now + 100));
   alarm.hold(true);
   alarm.set(1_100);
   now = 1_100;

@@ -1,28 +1,29 @@
 /**
  * One timer for all deadlines of a client. It keeps the process alive only while `hold` says so.
  */
-import type { Clock, Msecs } from "../core/clock.ts";
+import type { Msecs } from "../core/clock.ts";
+import type { ClientClock, ClockTimer } from "./clock.ts";
 
 /** What setTimeout takes at most, in ms. */
 const longestMsecs = 2 ** 31 - 1;
 
 /** Calls `ring` at the instant that was last set. */
 export class Alarm {
-  readonly #clock: Clock;
+  readonly #clock: ClientClock;
   readonly #ring: () => void;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: ClockTimer | null = null;
   #isHeld = false;
 
-  constructor(clock: Clock, ring: () => void) {
+  constructor(clock: ClientClock, ring: () => void) {
     this.#clock = clock;
     this.#ring = ring;
   }
 
   /** Rings at `at`, and no more at an instant that was set before. */
   set(at: Msecs): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    const msecs = Math.min(Math.max(Math.ceil(at - this.#clock()), 1), longestMsecs);
-    this.#timer = setTimeout(this.#fired, msecs);
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
+    const msecs = Math.min(Math.max(Math.ceil(at - this.#clock.now()), 1), longestMsecs);
+    this.#timer = this.#clock.setTimer(this.#fired, msecs);
     if (!this.#isHeld) this.#timer.unref();
   }
 
@@ -37,7 +38,7 @@ export class Alarm {
 
   /** Never rings again unless it is set again. */
   clear(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#timer = null;
   }
 
