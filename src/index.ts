@@ -42,5 +42,12 @@ export type { DurationSummary } from "./core/histogram.ts";
 export type { CoreOptions, PoolOptions } from "./core/options.ts";
 export type { RetireReason } from "./core/retire.ts";
 export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
+export type { ClientClock, ClockTimer } from "./net/clock.ts";
 export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
-export type { ClientStats, LaneStats, OriginStats, SocketCounts } from "./observe/stats.ts";
+export type {
+  ClientStats,
+  LaneStats,
+  LeakStats,
+  OriginStats,
+  SocketCounts,
+} from "./observe/stats.ts";

@@ -5,6 +5,7 @@ import { ClientClosedError, type KeeplineError } from "../core/errors.ts";
 import { invalidOption, wholeNumber } from "../core/rules.ts";
 import { type ClientStats, snapshot } from "../observe/stats.ts";
 import { Exchange } from "./exchange.ts";
+import { CallSite, isTraced } from "./leaks.ts";
 import {
   type ClientOptions,
   type LiveOptions,
@@ -15,7 +16,7 @@ import {
 import { checkRequestOptions, noOptions, prepare, type RequestOptions } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
 import { Targets } from "./target.ts";
-import { clock, World } from "./world.ts";
+import { World } from "./world.ts";
 
 /** An HTTP/1.1 client with a pool of keep-alive connections for each origin. */
 export class Client {
@@ -53,10 +54,23 @@ export class Client {
         if (request.body.kind === "stream") request.body.open().cancel();
         throw options.signal.reason;
       }
-      const now = clock();
-      const exchange = new Exchange(world, target.origin, request, options, now, resolve, reject);
+      const now = world.clock();
+      const pool = world.poolOf(target, now);
+      const callSite = isTraced(pool.tally, world.options.leakTimeoutMsecs)
+        ? new CallSite(requestMethod)
+        : null;
+      const exchange = new Exchange(
+        world,
+        target.origin,
+        request,
+        options,
+        now,
+        callSite,
+        resolve,
+        reject,
+      );
       world.started();
-      exchange.start(world.poolOf(target, now));
+      exchange.start(pool);
     });
   }
 
@@ -70,12 +84,12 @@ export class Client {
    * now on: idle connections over them are closed at once, busy ones when they are free; timeouts that
    * run already are not changed.
    *
-   * @throws InvalidOptionError when an option is not allowed, or is `connect`. Nothing has changed then.
+   * @throws InvalidOptionError when an option is not allowed, or is `connect` or `clock`. Nothing has changed then.
    */
   configure(options: LiveOptions): void {
     const world = this.#world;
     world.options = resolveLiveOptions(world.options, options);
-    world.pools.configure(world.options, clock());
+    world.pools.configure(world.options, world.clock());
   }
 
   /**
@@ -90,7 +104,7 @@ export class Client {
       const target = this.#targets.find(url, undefined);
       const world = this.#world;
       if (world.pools.isClosing) throw new ClientClosedError("the client is closed");
-      const now = clock();
+      const now = world.clock();
       world.started();
       const warmer = {
         target: count,
@@ -112,7 +126,7 @@ export class Client {
    * May be called again; all calls resolve together.
    */
   close(): Promise<void> {
-    this.#world.pools.close(clock());
+    this.#world.pools.close(this.#world.clock());
     return this.#world.untilIdle();
   }
 
@@ -126,3 +140,6 @@ export class Client {
     return this.close();
   }
 }
+
+/** As it was defined: a program may have wrapped it since, and only what is on the stack can be left out of a stack. */
+const requestMethod = Client.prototype.request;

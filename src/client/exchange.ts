@@ -14,12 +14,23 @@ import {
   RequestTimeoutError,
 } from "../core/errors.ts";
 import type { Pool } from "../core/pool.ts";
+import type { ResendMode } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
 import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
 import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
-import { type BodyOwner, IncomingBody } from "./body.ts";
+import { ClientBody } from "./body.ts";
+import { type BodyOwner, IncomingBody } from "./incoming-body.ts";
+import {
+  type CallSite,
+  type Collectable,
+  LeakWatch,
+  type Suspect,
+  sawOpenBody,
+  tellWhenCollected,
+  warnOfLeak,
+} from "./leaks.ts";
 import type { RequestTimeouts } from "./options.ts";
 import type { PreparedRequest, RequestOptions } from "./request.ts";
 import {
@@ -31,7 +42,10 @@ import {
 
 /** What an exchange needs from its client. */
 export interface ExchangeWorld extends Http1World {
-  readonly options: RequestTimeouts;
+  readonly options: RequestTimeouts & {
+    readonly resend: ResendMode;
+    readonly leakTimeoutMsecs: Msecs;
+  };
   /** The exchange is over, in whatever way. */
   finished(): void;
   /** The exchange waits for the program to read, until it has `resumed`. */
@@ -53,22 +67,32 @@ const stageWords: Readonly<Record<Stage, string>> = {
 
 const noTrailers: readonly string[] = Object.freeze([]);
 
-/** A request under way. */
-export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
+/** What is left of a promise that is settled. */
+const settled = (): void => {};
+
+/**
+ * A request under way. From the read that brought its head on, it references nothing of what the program
+ * was given, unless a read is under way: else what the program drops would not be collected.
+ */
+export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, Suspect {
   readonly method: string;
   readonly head: string;
   readonly body: RequestBody;
   readonly expectsContinue: boolean;
   readonly closesConnection: boolean;
+  readonly isIdempotent: boolean;
+  readonly resendMode: ResendMode;
   readonly lane = "default";
   readonly queueTimeoutMsecs: Msecs | null;
   rawTrailers: readonly string[] = noTrailers;
   readonly #world: ExchangeWorld;
   readonly #origin: string;
   readonly #options: RequestOptions;
-  readonly #resolve: (response: ClientResponse) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve: (response: ClientResponse) => void;
+  #reject: (error: unknown) => void;
   readonly #startedAt: Msecs;
+  /** Until it is handed to the body; null when it was not noted. */
+  #callSite: CallSite | null;
   #stage: Stage = "waiting";
   #connection: Http1Connection | null = null;
   #pool: Pool<HttpExchange, Http1Connection> | null = null;
@@ -79,6 +103,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   #firstByteAt: Msecs = 0;
   #endedAt: Msecs | null = null;
   #responseBody: IncomingBody | null = null;
+  /** The program's side of the body, while the read goes on that brought the head. */
+  #clientBody: ClientBody | null = null;
+  #collectable: Collectable | null = null;
+  #watch: LeakWatch | null = null;
   #bodyBytes = 0;
   #whole: WholeDeadline | null = null;
 
@@ -88,6 +116,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     request: PreparedRequest,
     options: RequestOptions,
     startedAt: Msecs,
+    callSite: CallSite | null,
     resolve: (response: ClientResponse) => void,
     reject: (error: unknown) => void,
   ) {
@@ -97,11 +126,14 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     this.body = request.body;
     this.expectsContinue = request.expectsContinue;
     this.closesConnection = request.closesConnection;
+    this.isIdempotent = request.isIdempotent;
+    this.resendMode = options.resend ?? world.options.resend;
     this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
     this.#world = world;
     this.#origin = origin;
     this.#options = options;
     this.#startedAt = startedAt;
+    this.#callSite = callSite;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -124,8 +156,12 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   refused(error: KeeplineError): void {
-    if (this.body.kind === "stream") this.body.open().cancel();
     this.failed(error);
+  }
+
+  interrupted(): void {
+    this.#stage = "waiting";
+    this.#connection = null;
   }
 
   granted(connection: Http1Connection, now: Msecs): void {
@@ -152,24 +188,46 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   responded(head: ResponseHead, now: Msecs): void {
+    // A response that overtakes its request has no time to first byte.
+    if (this.#stage === "sending") this.#sentAt = now;
     this.#stage = "receiving";
     this.#bodyBytes = 0;
     this.#firstByteAt = now;
-    // A response that overtakes its request has no time to first byte.
-    if (this.#sentAt === 0) this.#sentAt = now;
-    this.#pool?.tally.firstByte.record(now - this.#sentAt);
+    this.#pool?.responded(now - this.#sentAt);
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
-    const body = new IncomingBody(this, () => String(response.headers["content-type"] ?? ""));
-    const response = new ClientResponse(head, body, this);
+    const body = new IncomingBody(this);
+    const clientBody = new ClientBody(body, head.rawHeaders);
     this.#responseBody = body;
-    this.#resolve(response);
+    this.#clientBody = clientBody;
+    this.#resolve(new ClientResponse(head, clientBody, this));
+    // They hold the promise, and so the response.
+    this.#resolve = this.#reject = settled;
+  }
+
+  readOver(now: Msecs): void {
+    const body = this.#responseBody;
+    const clientBody = this.#clientBody;
+    if (body === null || clientBody === null) return;
+    // The body did not come with its head: from here on its connection hangs on the program.
+    this.#clientBody = null;
+    this.#collectable = tellWhenCollected(clientBody, this);
+    if (this.#pool !== null) sawOpenBody(this.#pool.tally);
+    const { leakTimeoutMsecs } = this.#world.options;
+    if (leakTimeoutMsecs === Number.POSITIVE_INFINITY) return;
+    if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
+    this.#callSite = null;
+    const { timers } = this.#world.pools;
+    this.#watch = new LeakWatch(this, body, clientBody, timers, leakTimeoutMsecs, now);
   }
 
   received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
     const piece = Buffer.allocUnsafe(end - start);
     buffer.copy(piece, 0, start, end);
     this.#bodyBytes += piece.length;
-    if (this.#responseBody?.push(piece) !== false) {
+    const body = this.#responseBody;
+    // Read at once, or the first to wait: in both cases it is the program's turn from now on.
+    if (this.#watch !== null && body?.isNeglected === false) this.#watch.turnAt = now;
+    if (body?.push(piece) !== false) {
       if (this.#stage === "receiving") {
         this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
       }
@@ -211,9 +269,32 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     this.#connection?.resume();
   }
 
+  /** The body's reader took a piece that had waited. */
+  taken(): void {
+    if (this.#watch !== null) this.#watch.turnAt = this.#world.clock();
+  }
+
   /** The body's reader wants no more. */
   cancel(): void {
     this.#giveUp(null, "body-unread");
+  }
+
+  leaked(msecs: Msecs, frames: string | null): void {
+    this.#watch = null;
+    const connection = this.#connection;
+    const body = this.#responseBody;
+    if (connection === null || body === null) return;
+    const { id, pool } = connection.lease;
+    pool.tally.leaked.reported++;
+    const { method, lane } = this;
+    const { heldBytes } = body;
+    warnOfLeak({ method, origin: this.#origin, lane, connectionId: id, msecs, heldBytes, frames });
+  }
+
+  collected(): void {
+    if (this.#pool !== null) this.#pool.tally.leaked.collected++;
+    // Not read to its end instead: how long that takes is the server's to say.
+    this.#giveUp(null, "body-collected");
   }
 
   /** A timeout of the present stage has come. */
@@ -261,6 +342,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     };
   }
 
+  get resends(): number {
+    return this.resending?.count ?? 0;
+  }
+
   get timings(): Timings {
     const dial = this.#requestCount > 1 ? null : (this.#connection?.dialTimings ?? null);
     const dialMsecs = dial === null ? 0 : (dial.dns ?? 0) + dial.connect + (dial.tls ?? 0);
@@ -295,7 +380,6 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     if (connection !== null) connection.abandon(this, reason);
     else if (wasWaiting) {
       this.#world.pools.cancel(this, this.#world.clock());
-      if (this.body.kind === "stream") this.body.open().cancel();
     }
   }
 
@@ -304,7 +388,11 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
     this.#stage = "over";
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
+    if (this.#watch !== null) this.#world.pools.timers.clear(this.#watch);
+    if (this.#collectable !== null) this.#collectable.suspect = null;
+    this.#watch = this.#clientBody = this.#callSite = null;
     this.#options.signal?.removeEventListener("abort", this.#aborted);
+    this.discardBody();
     this.#world.finished();
   }
 
@@ -313,7 +401,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner {
   }
 
   #context(): ErrorContext {
-    const requestSent = this.#connection !== null;
+    const requestSent = this.#connection !== null || this.resending?.isSent === true;
     return { origin: this.#origin, service: "default", lane: this.lane, requestSent };
   }
 }

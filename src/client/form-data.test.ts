@@ -6,7 +6,7 @@ import { encodeForm } from "./form-data.ts";
 async function bytesOf(form: FormData) {
   const { contentType, byteLength, pieces } = encodeForm(form);
   const parts: Uint8Array[] = [];
-  for await (const piece of pieces) parts.push(piece);
+  for await (const piece of pieces()) parts.push(piece);
   return { contentType, byteLength, bytes: Buffer.concat(parts) };
 }
 

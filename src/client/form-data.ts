@@ -8,7 +8,8 @@ import { randomBytes } from "node:crypto";
 export interface MultipartForm {
   readonly contentType: string;
   readonly byteLength: number;
-  readonly pieces: AsyncIterable<Uint8Array>;
+  /** All of it, from the beginning, each time. */
+  readonly pieces: () => AsyncIterable<Uint8Array>;
 }
 
 /** Encodes `form`; its files are read when the pieces are. */
@@ -34,7 +35,7 @@ export function encodeForm(form: FormData): MultipartForm {
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
     byteLength: parts.reduce((sum, part) => sum + sizeOf(part), 0),
-    pieces: piecesOf(parts),
+    pieces: () => piecesOf(parts),
   };
 }
 

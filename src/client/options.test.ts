@@ -73,12 +73,23 @@ const refusedByClient = {
   headersTimeoutMsecs: durationAbove0,
   bodyTimeoutMsecs: durationAbove0,
   requestTimeoutMsecs: durationAbove0,
+  resend: [
+    [true, "TypeError", "true"],
+    ["always", "RangeError", '"always"'],
+  ],
+  leakTimeoutMsecs: durationAbove0,
   maxHeaderBytes: [...countAbove0, infinity, [63, "RangeError", "63"]],
   connect: [
     [null, "TypeError", "null"],
     [[], "TypeError", "an array"],
     ["tls", "TypeError", '"tls"'],
     [() => {}, "TypeError", "a function"],
+  ],
+  clock: [
+    [null, "TypeError", "null"],
+    [Date, "TypeError", "a function"],
+    [performance, "TypeError", "an object"],
+    [{ now: () => 1, setTimer: () => 1, clearTimer: 1 }, "TypeError", "an object"],
   ],
 } satisfies Record<keyof typeof clientRules, readonly Refused[]>;
 
@@ -111,6 +122,10 @@ const refusedByConnect = {
 } satisfies Record<keyof typeof connectRules, readonly Refused[]>;
 
 const refusedByRequest = {
+  resend: [
+    [1, "TypeError", "1"],
+    ["always", "RangeError", '"always"'],
+  ],
   queueTimeoutMsecs: durationAbove0,
   headersTimeoutMsecs: durationAbove0,
   bodyTimeoutMsecs: durationAbove0,
@@ -174,7 +189,7 @@ test("every connect option refuses values that it does not allow, and says what 
 
 test("configure refuses what the constructor refuses", () => {
   const client = new Client();
-  const { connect, ...live } = refusedByClient;
+  const { connect, clock, ...live } = refusedByClient;
   assert.deepEqual(Object.keys(live), Object.keys(liveRules));
   assertRefused("client.configure()", live, liveRules, "", (option, value) => {
     client.configure({ [option]: value } as LiveOptions);
@@ -287,8 +302,11 @@ test("more sockets held ready than may be kept are refused, whichever option say
   }
 });
 
-test("configure refuses connect in any form: it holds for the life of a client", () => {
+test("configure refuses connect and clock in any form: they hold for the life of a client", () => {
   const client = new Client();
+  const { clock } = client.options;
+  const changed = refusal(() => client.configure({ maxSockets: 5, clock } as LiveOptions));
+  assert.equal(changed.option, "clock");
   for (const connect of [{}, { family: 4 }, null]) {
     const error = refusal(() => client.configure({ maxSockets: 5, connect } as LiveOptions));
     assert.equal(error.option, "connect");
@@ -330,6 +348,7 @@ test("live options keep what they do not name", () => {
   const next = resolveLiveOptions(present, { keepAliveMsecs: 9 });
   assert.deepEqual(next, { ...present, keepAliveMsecs: 9 });
   assert.equal(next.connect, present.connect);
+  assert.equal(next.clock, present.clock);
 });
 
 test("every option says in a line what it does, and in which unit", () => {

@@ -4,14 +4,17 @@
 import type { Msecs } from "../core/clock.ts";
 import { InvalidOptionError } from "../core/errors.ts";
 import { type CoreOptions, checkTogether, coreRules } from "../core/options.ts";
+import type { ResendMode } from "../core/resend.ts";
 import {
   duration,
   type Given,
+  oneOf,
   type Rule,
   type Rules,
   resolveOptions,
   wholeNumber,
 } from "../core/rules.ts";
+import { type ClientClock, checkClock, systemClock } from "../net/clock.ts";
 import { type ConnectOptions, connectRules } from "../net/connect-options.ts";
 
 /** How long the parts of a request may take, in ms. `Infinity` means no limit. */
@@ -26,11 +29,20 @@ export interface RequestTimeouts {
 
 /** Every option of a client, complete. */
 export interface ResolvedOptions extends CoreOptions, RequestTimeouts {
+  /** Whether a request whose connection fails before its response is sent again: where it does no harm, or never. */
+  readonly resend: ResendMode;
+  /** A response body that nobody reads for so long is reported, once, by a warning `KEEPLINE_LEAK`. `Infinity`: none is. */
+  readonly leakTimeoutMsecs: Msecs;
   /** A larger response head, with the interim ones before it, is an error; so are larger trailers. */
   readonly maxHeaderBytes: number;
   /** How transports are opened. */
   readonly connect: ConnectOptions;
+  /** Where time comes from. */
+  readonly clock: ClientClock;
 }
+
+/** Options that hold for the life of a client. */
+type Lasting = "connect" | "clock";
 
 /** What `new Client()` takes: all optional. */
 export type ClientOptions = Given<Omit<ResolvedOptions, "connect">> & {
@@ -38,8 +50,8 @@ export type ClientOptions = Given<Omit<ResolvedOptions, "connect">> & {
   readonly connect?: Given<ConnectOptions> | undefined;
 };
 
-/** What `client.configure()` takes: everything but `connect`. */
-export type LiveOptions = Given<Omit<ResolvedOptions, "connect">>;
+/** What `client.configure()` takes: everything but `connect` and `clock`. */
+export type LiveOptions = Given<Omit<ResolvedOptions, Lasting>>;
 
 /** Rows that a request can override. */
 export const timeoutRules = {
@@ -63,17 +75,32 @@ export const timeoutRules = {
   },
 } as const satisfies Rules<RequestTimeouts>;
 
+/** The row of `resend`, which a request can override, too. */
+export const resendRule = {
+  default: "safe",
+  check: oneOf("safe", "never"),
+  unit: null,
+  doc: 'send a request again whose connection failed before the response: `"safe"` where it does no harm, or `"never"`',
+} as const satisfies Rule<ResendMode>;
+
 /** The table of everything that can be changed live. */
 export const liveRules = {
   ...coreRules,
   ...timeoutRules,
+  resend: resendRule,
+  leakTimeoutMsecs: {
+    default: 60_000,
+    check: duration("above 0"),
+    unit: "ms",
+    doc: "a response body that is left unread for so long is reported, with where the request was made",
+  },
   maxHeaderBytes: {
     default: 16_384,
     check: wholeNumber(64, "finite"),
     unit: "bytes",
     doc: "a larger response head is an error",
   },
-} as const satisfies Rules<Omit<ResolvedOptions, "connect">>;
+} as const satisfies Rules<Omit<ResolvedOptions, Lasting>>;
 
 /** The whole table. */
 export const clientRules = {
@@ -85,6 +112,12 @@ export const clientRules = {
     unit: null,
     doc: `how transports are opened: ${Object.keys(connectRules).join(", ")}`,
   } satisfies Rule<ConnectOptions>,
+  clock: {
+    default: systemClock,
+    check: checkClock,
+    unit: null,
+    doc: "where time comes from: the system, or a clock that a test moves",
+  } satisfies Rule<ClientClock>,
 } as const satisfies Rules<ResolvedOptions>;
 
 /**
@@ -113,17 +146,12 @@ export function resolveLiveOptions(
   given: LiveOptions,
 ): Readonly<ResolvedOptions> {
   const where = "client.configure()";
-  if (typeof given === "object" && given !== null && "connect" in given) {
-    const message = `${where}: connect cannot be changed: make a new Client instead`;
-    throw new InvalidOptionError("connect", "TypeError", message);
+  for (const option of ["connect", "clock"] satisfies Lasting[]) {
+    if (typeof given !== "object" || given === null || !(option in given)) continue;
+    const message = `${where}: ${option} cannot be changed: make a new Client instead`;
+    throw new InvalidOptionError(option, "TypeError", message);
   }
-  const live = resolveOptions<Omit<ResolvedOptions, "connect">>(
-    liveRules,
-    given,
-    where,
-    "",
-    present,
-  );
+  const live = resolveOptions<Omit<ResolvedOptions, Lasting>>(liveRules, given, where, "", present);
   checkTogether(live, where);
-  return Object.freeze({ ...live, connect: present.connect });
+  return Object.freeze({ ...live, connect: present.connect, clock: present.clock });
 }

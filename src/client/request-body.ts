@@ -7,14 +7,19 @@ import { show } from "../core/rules.ts";
 import type { BodySource, RequestBody } from "../http1/exchange.ts";
 import { encodeForm } from "./form-data.ts";
 
-/** A request body. Iterables and streams yield strings (sent as UTF-8) or bytes. */
+/** A body that comes piece by piece: strings (sent as UTF-8) or bytes. It can be sent once. */
+export type BodyStream = Readable | AsyncIterable<Uint8Array | string> | ReadableStream<Uint8Array>;
+
+/**
+ * A request body. A function is called for the stream to send, and again whenever the request is sent again;
+ * what it returns belongs to that one attempt.
+ */
 export type BodyInput =
   | string
   | Uint8Array
   | ArrayBuffer
-  | Readable
-  | AsyncIterable<Uint8Array | string>
-  | ReadableStream<Uint8Array>
+  | BodyStream
+  | (() => BodyStream)
   | FormData
   | URLSearchParams
   | Blob;
@@ -38,33 +43,50 @@ export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
   if (input instanceof ArrayBuffer) {
     return { body: { kind: "bytes", bytes: new Uint8Array(input) }, contentType: null };
   }
-  if (input instanceof Readable) {
-    // It may fail while the request waits; whoever iterates over it later gets that error.
-    input.on("error", () => {});
-    return stream(() => fromReadable(input), null, null);
-  }
   if (input instanceof URLSearchParams) {
     return text(input.toString(), "application/x-www-form-urlencoded;charset=UTF-8");
   }
   if (input instanceof Blob) {
     const contentType = input.type === "" ? null : input.type;
-    return stream(() => fromWebStream(input.stream()), input.size, contentType);
+    return repeatable(() => fromWebStream(input.stream()), input.size, contentType);
   }
   if (input instanceof FormData) {
     const { contentType, byteLength, pieces } = encodeForm(input);
-    return stream(() => fromIterable(pieces), byteLength, contentType);
+    return repeatable(() => fromIterable(pieces()), byteLength, contentType);
+  }
+  if (typeof input === "function") return repeatable(() => called(input), null, null);
+  const open = opener(input);
+  if (open !== null) return { body: streamBody(open, null, false), contentType: null };
+  throw new InvalidRequestError(
+    "body must be a string, bytes, a Readable, an async iterable, a ReadableStream, a function that " +
+      `returns one of these three, FormData, URLSearchParams or a Blob, not ${show(input)}`,
+  );
+}
+
+/** How to read `input`; null when it is no stream of any kind. */
+function opener(input: unknown): (() => BodySource) | null {
+  if (input instanceof Readable) {
+    // It may fail while the request waits; whoever iterates over it later gets that error.
+    input.on("error", () => {});
+    return () => fromReadable(input);
   }
   if (input instanceof ReadableStream) {
     if (input.locked)
       throw new InvalidRequestError("body is a ReadableStream that something else reads");
-    return stream(() => fromWebStream(input), null, null);
+    return () => fromWebStream(input);
   }
-  if (typeof input === "object" && Symbol.asyncIterator in input) {
-    return stream(() => fromIterable(input), null, null);
+  if (typeof input === "object" && input !== null && Symbol.asyncIterator in input) {
+    return () => fromIterable(input as AsyncIterable<unknown>);
   }
+  return null;
+}
+
+function called(make: () => BodyStream): BodySource {
+  const made = make();
+  const open = opener(made);
+  if (open !== null) return open();
   throw new InvalidRequestError(
-    "body must be a string, bytes, a Readable, an async iterable, a ReadableStream, FormData, " +
-      `URLSearchParams or a Blob, not ${show(input)}`,
+    `a body function must return a Readable, an async iterable or a ReadableStream, not ${show(made)}`,
   );
 }
 
@@ -94,12 +116,21 @@ function text(value: string, contentType: string | null): EncodedBody {
   return { body: { kind: "text", text: value, byteLength: Buffer.byteLength(value) }, contentType };
 }
 
-function stream(
+/** A body of which each attempt opens a source of its own. */
+function repeatable(
   open: () => BodySource,
   byteLength: number | null,
   contentType: string | null,
 ): EncodedBody {
-  return { body: { kind: "stream", open: () => opened(open), byteLength }, contentType };
+  return { body: streamBody(open, byteLength, true), contentType };
+}
+
+function streamBody(
+  open: () => BodySource,
+  byteLength: number | null,
+  canRepeat: boolean,
+): RequestBody {
+  return { kind: "stream", open: () => opened(open), byteLength, canRepeat };
 }
 
 /** A source in any case: what cannot be opened, as a stream that something else reads, fails when it is read. */

@@ -4,6 +4,7 @@
 import type { Msecs } from "../core/clock.ts";
 import { InvalidRequestError } from "../core/errors.ts";
 import { coreRules } from "../core/options.ts";
+import type { ResendMode } from "../core/resend.ts";
 import { checkOption, type Fault, type Given, type Rules } from "../core/rules.ts";
 import type { RequestBody } from "../http1/exchange.ts";
 import {
@@ -13,7 +14,7 @@ import {
   headFacts,
   writeFields,
 } from "../http1/request-head.ts";
-import { type RequestTimeouts, timeoutRules } from "./options.ts";
+import { type RequestTimeouts, resendRule, timeoutRules } from "./options.ts";
 import { type BodyInput, type EncodedBody, encodeBody, encodeJson } from "./request-body.ts";
 import type { Query, Target } from "./target.ts";
 
@@ -31,6 +32,8 @@ export interface RequestOptions extends Given<RequestTimeouts> {
   readonly query?: Query | undefined;
   /** Aborts the request in whatever phase it is; its reason is what the promise rejects with. */
   readonly signal?: AbortSignal | undefined;
+  /** This request's own `resend`. */
+  readonly resend?: ResendMode | undefined;
   /** This request's own `queueTimeoutMsecs`. */
   readonly queueTimeoutMsecs?: Msecs | undefined;
 }
@@ -42,7 +45,11 @@ export interface PreparedRequest {
   readonly body: RequestBody;
   readonly expectsContinue: boolean;
   readonly closesConnection: boolean;
+  readonly isIdempotent: boolean;
 }
+
+/** Methods that do no harm when the server gets them twice (RFC 9110, section 9.2.2). */
+const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** Checked where they are used, with messages of their own. */
 const checkedElsewhere = {
@@ -65,6 +72,7 @@ export const requestRules = {
     unit: null,
     doc: "aborts the request in whatever phase it is",
   },
+  resend: { ...resendRule, default: undefined },
   queueTimeoutMsecs: { ...coreRules.queueTimeoutMsecs, default: undefined },
   headersTimeoutMsecs: { ...timeoutRules.headersTimeoutMsecs, default: undefined },
   bodyTimeoutMsecs: { ...timeoutRules.bodyTimeoutMsecs, default: undefined },
@@ -124,6 +132,7 @@ export function prepare(
     body: framed.body,
     expectsContinue,
     closesConnection,
+    isIdempotent: facts.hasIdempotencyKey || idempotentMethods.has(method),
   };
 }
 

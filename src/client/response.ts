@@ -26,7 +26,7 @@ export interface ConnectionFacts {
 
 /** Where the time went, in ms; null where it did not happen, or not yet. */
 export interface Timings {
-  /** From the call to a connection, less the time of its dial where there was one. */
+  /** From the call to the connection that brought the response, less the time of its dial where there was one. */
   readonly queued: Msecs;
   /** These three: of the dial that brought the connection, if this was its first request. It may have begun before the call, for another request. */
   readonly dns: Msecs | null;
@@ -42,6 +42,7 @@ export interface Timings {
 export interface ResponseOwner {
   readonly connectionFacts: ConnectionFacts;
   readonly timings: Timings;
+  readonly resends: number;
   readonly rawTrailers: readonly string[];
 }
 
@@ -78,6 +79,11 @@ export class ClientResponse {
   /** The connection that carried it. */
   get connection(): ConnectionFacts {
     return this.#owner.connectionFacts;
+  }
+
+  /** How often the request was sent again because a connection failed before the response; 0 as a rule. */
+  get resends(): number {
+    return this.#owner.resends;
   }
 
   /** Where the time went. */

@@ -41,9 +41,10 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   hintMsecs: Msecs | null = null;
   /** How many requests the server said it takes in all, by `Keep-Alive: max=N`. */
   hintedRequests = Number.POSITIVE_INFINITY;
-  roundTripMsecs: Msecs = 0;
   /** How long it had been idle when it was last granted; 0 when it was handed over at once. */
   lastIdleMsecs: Msecs = 0;
+  /** When it was last granted. */
+  leasedAt: Msecs = 0;
   /** While idle: the instant from which on it must not be used. */
   usableUntil: Msecs = 0;
   /** Its places in the idle list of every budget above it. */

@@ -19,6 +19,13 @@ import { WarmUp } from "./warm-up.ts";
 /** How long warm-up waits after the server has closed a connection that no request had used yet. */
 const unwantedMsecs: Msecs = 1_000;
 
+/**
+ * A connection that another origin's request has a better right to, by the order of waiting, stays with
+ * its origin while the difference is no more than this: handing it over costs a handshake, and two busy
+ * origins under one `maxTotalSockets` would otherwise pay it with every request.
+ */
+const yieldAfterMsecs: Msecs = 100;
+
 /** The dials of one pool. As a deadline it is the end of a back-off. */
 export class Dialing<R extends PendingRequest, T> extends Deadline implements Ranked {
   readonly pool: Pool<R, T>;
@@ -71,6 +78,20 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     this.#world.touch(this.pool);
   }
 
+  /** True when another origin's request has waited so much longer that this origin's place is due to it. */
+  mustYield(): boolean {
+    const own = this.pool.queue.head;
+    if (own === null) return false; // idle connections are offered anyway
+    for (let each = this.pool.budget.parent; each !== null; each = each.parent) {
+      if (each.waiting.size === 0 || !each.isFull) continue;
+      const first = each.firstWaiting();
+      if (first === null || first === this) continue; // it may wait for more than this connection
+      const other = first.pool.queue.uncovered;
+      if (other !== null && other.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
+    }
+    return false;
+  }
+
   /** Dials, and tells those who warm up. */
   review(now: Msecs): void {
     this.demand(now);
@@ -90,7 +111,14 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   /** Dials as often as pending requests and warm-up need and the limits allow. */
   demand(now: Msecs): void {
     for (let next = this.pool.queue.uncovered; next !== null; next = this.pool.queue.uncovered) {
-      if (this.pool.budget.isFull || !this.#mayDial(now)) break;
+      if (!this.#mayDial(now)) break;
+      if (this.pool.budget.isFull) {
+        // What is idle while a request waits is none that it may use.
+        const { longest } = this.pool.budget.idle;
+        if (longest === null) break;
+        this.pool.retire(longest, "made-room", now);
+        continue;
+      }
       const blocking = this.#blockingBudget(next.sequence);
       if (blocking === null) {
         this.#dial(now);
@@ -132,11 +160,11 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   /** Dials wanted ahead of demand, beyond those under way, which serve pending requests first. */
   #spareWanted(): number {
     if (this.#world.isClosing || this.pool.isDropped) return 0;
-    const { minFreeSockets, maxFreeSockets, keepAliveMsecs } = this.pool.options;
+    const { minFreeSockets, maxFreeSockets } = this.pool.options;
     const { idleCount, openCount, dialingCount } = this.pool.roster;
     const wanted = Math.max(minFreeSockets - idleCount, this.warmUp.target - openCount);
     // What could not be kept would be closed at once and wanted again, without end.
-    const keepable = (keepAliveMsecs > 0 ? maxFreeSockets : 0) - idleCount;
+    const keepable = (this.pool.idle.canKeepSpare ? maxFreeSockets : 0) - idleCount;
     return Math.min(wanted, keepable) + this.pool.queue.count - dialingCount;
   }
 

@@ -219,7 +219,10 @@ export class ClientClosedError extends KeeplineError {
 function describe(error: Error): string {
   // OpenSSL's own message is a line of numbers and file names; its reason is the part to read.
   if ("reason" in error && "library" in error && typeof error.reason === "string") {
-    return `${error.reason} (${error.library})`;
+    const said = `${error.reason} (${error.library})`;
+    return error.reason === "wrong version number"
+      ? `the server does not speak TLS: ${said}`
+      : said;
   }
   if (error.message !== "") return error.message;
   if (error instanceof AggregateError) {

@@ -1,32 +1,11 @@
 /**
- * How long a connection may be used: what its age, its number of requests and its idle time allow.
+ * How long a connection may be used, whatever its idle time: what its age and its number of requests allow.
  */
 import type { Msecs } from "./clock.ts";
 import type { Connection } from "./connection.ts";
-import { idleWindowMsecs, idleWindowReason } from "./idle-window.ts";
 import type { PoolOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { RetireReason } from "./retire.ts";
-
-/** When a connection that is idle since `idleSince` must not be used any more. */
-export function usableUntil<R extends PendingRequest, T>(
-  connection: Connection<R, T>,
-  options: PoolOptions,
-  idleSince: Msecs,
-): Msecs {
-  const idleUntil = idleSince + windowMsecs(connection, options);
-  return Math.min(idleUntil, agedAt(connection, options));
-}
-
-/** Why an idle connection that is past `usableUntil` is. */
-export function staleReason<R extends PendingRequest, T>(
-  connection: Connection<R, T>,
-  options: PoolOptions,
-  now: Msecs,
-): RetireReason {
-  if (now >= agedAt(connection, options)) return "max-age";
-  return idleWindowReason(options.keepAliveMsecs, windowMsecs(connection, options));
-}
 
 /** Why a connection must not carry a further request, whatever its pool looks like; null when it may. */
 export function wornReason<R extends PendingRequest, T>(
@@ -41,15 +20,8 @@ export function wornReason<R extends PendingRequest, T>(
   return now >= agedAt(connection, options) ? "max-age" : null;
 }
 
-function windowMsecs<R extends PendingRequest, T>(
-  connection: Connection<R, T>,
-  options: PoolOptions,
-): Msecs {
-  const { hintMsecs, roundTripMsecs } = connection;
-  return idleWindowMsecs(options.keepAliveMsecs, hintMsecs, roundTripMsecs);
-}
-
-function agedAt<R extends PendingRequest, T>(
+/** When it is older than `maxSocketAgeMsecs`, less its share of jitter. */
+export function agedAt<R extends PendingRequest, T>(
   connection: Connection<R, T>,
   options: PoolOptions,
 ): Msecs {

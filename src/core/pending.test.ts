@@ -6,7 +6,10 @@ import { PendingQueue, PendingRequest } from "./pending.ts";
 class Request extends PendingRequest {
   readonly queueTimeoutMsecs = null;
   readonly lane = "default";
+  readonly isReplayable = true;
   granted: number[] = [];
+
+  interrupted(): void {}
 
   override expireGranted(now: number): void {
     this.granted.push(now);

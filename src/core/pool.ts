@@ -1,8 +1,9 @@
 /**
- * The connections and the pending requests of one origin. Who is served next, which idle
- * connection is used and when one is retired is decided here and nowhere else; whether to dial, in `Dialing`.
- * Invariant, after every event: no request is pending while a usable idle connection or a permit for a
- * dial is there.
+ * The connections and the pending requests of one origin. Who is served next and when a connection is
+ * retired is decided here and nowhere else; whether to dial, in `Dialing`; which idle connection is used, in
+ * `IdleConnections`.
+ * Invariant, after every event: no request is pending while an idle connection that it may use or a permit
+ * for a dial is there.
  */
 import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
@@ -18,12 +19,13 @@ import {
   QueueFullError,
   QueueTimeoutError,
 } from "./errors.ts";
-import { idleWindowMsecs } from "./idle-window.ts";
-import { staleReason, usableUntil, wornReason } from "./lifetime.ts";
+import { IdleConnections } from "./idle.ts";
+import { wornReason } from "./lifetime.ts";
 import type { PoolOptions } from "./options.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pools } from "./pools.ts";
 import type { Warmer } from "./port.ts";
+import { resendAfter } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { busy, Roster } from "./roster.ts";
 import { Tally } from "./tally.ts";
@@ -31,13 +33,6 @@ import { Deadline } from "./timers.ts";
 
 /** A pool without connections and requests is dropped after this long. */
 const emptyPoolMsecs: Msecs = 30_000;
-
-/**
- * A connection that another origin's request has a better right to, by the order of waiting, stays with
- * its origin while the difference is no more than this: handing it over costs a handshake, and two busy
- * origins under one `maxTotalSockets` would otherwise pay it with every request.
- */
-const yieldAfterMsecs: Msecs = 100;
 
 /** What a dial brought. Durations are null where the step did not happen. */
 export interface DialFacts {
@@ -55,13 +50,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   readonly queue = new PendingQueue<R>();
   readonly roster: Roster<R, T>;
   readonly dialing: Dialing<R, T>;
+  readonly idle: IdleConnections<R, T>;
   readonly tally = new Tally();
   options: PoolOptions;
   /** True once the pool was let go: a later request needs a new one. */
   isDropped = false;
   lastUsedAt: Msecs;
-  /** What the server last said by `Keep-Alive: timeout=N`, in ms; null when it never did. */
-  hintMsecs: Msecs | null = null;
   /** Marked for a look by `settle`. */
   isTouched = false;
   readonly #world: Pools<R, T>;
@@ -79,6 +73,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.options = options;
     this.roster = new Roster(options.maxSockets, parent, this.queue, world.timers);
     this.dialing = new Dialing(world, this);
+    this.idle = new IdleConnections(world, this);
     this.lastUsedAt = now;
   }
 
@@ -92,30 +87,30 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     return this.queue.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
   }
 
-  /** The window that an idle connection without other knowledge has now, in ms. */
-  get idleWindowMsecs(): Msecs {
-    return idleWindowMsecs(this.options.keepAliveMsecs, this.hintMsecs, 0);
-  }
-
   /** Gives `request` a connection now, or lets it wait for one. */
   acquire(request: R, now: Msecs): void {
     this.tally.requests++;
     this.lastUsedAt = now;
     request.enqueuedAt = now;
-    if (this.queue.count === 0) {
-      const connection = this.#takeUsable(now);
-      if (connection !== null) {
-        if (this.options.minFreeSockets > 0) this.#world.touch(this);
-        this.#lease(request, connection, connection.leases + 1, now);
-        return;
+    // Also while others wait: for what is idle then is none that they may use.
+    const connection = this.#takeUsable(request, now);
+    request.sequence = this.#world.nextSequence++;
+    if (connection !== null) {
+      if (this.options.minFreeSockets > 0) this.#world.touch(this);
+      this.#lease(request, connection, connection.leases + 1, now);
+      // A connection that was idle and now has free slots is one that others waited for in vain.
+      if (connection.capacity > 1 && connection.state.kind === "busy") {
+        this.#serve(connection, connection.leases, now);
       }
-      if (this.isDropped) {
-        // When a stale connection was retired, the port made room for another origin, of all places here.
-        this.#world.pool(this.origin, now).acquire(request, now);
-        return;
-      }
+      return;
     }
-    this.#enqueue(request, now);
+    if (this.isDropped) {
+      // When a stale connection was retired, the port made room for another origin, of all places here.
+      this.#world.pool(this.origin, now).acquire(request, now);
+      return;
+    }
+    this.queue.push(request);
+    this.#pend(request, now);
     this.dialing.demand(now);
     if (request.phase !== "pending") return;
     const { maxPending } = this.options;
@@ -126,6 +121,30 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       this.#refuse(request, new QueueFullError({ ...counts, maxPending }, this.#context(request)));
       this.#world.touch(this); // a pool that only ever refused is dropped like any other
     }
+  }
+
+  /** `failed` broke under `request`, which goes to another connection, before all that came after it. */
+  resend(request: R, failed: Connection<R, T>, isWritten: boolean, now: Msecs): void {
+    this.tally.resent++;
+    this.#world.timers.clear(request);
+    request.interrupted();
+    request.resending = resendAfter(request.resending, failed.id, isWritten, this.roster.idleCount);
+    const connection = request.resending.idleLeft > 0 ? this.idle.take(request, now) : null;
+    if (connection !== null) {
+      this.#lease(request, connection, 1, now);
+      if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
+      return;
+    }
+    this.queue.insert(request);
+    this.#pend(request, now);
+    this.dialing.demand(now);
+    this.#world.touch(this);
+  }
+
+  /** A response began so long after its request was sent. */
+  responded(msecs: Msecs): void {
+    this.tally.firstByte.record(msecs);
+    this.idle.history.responded(msecs);
   }
 
   /** A pending request gives up: it is forgotten and not told. */
@@ -162,7 +181,6 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     connection.capacity = facts.capacity;
     connection.openedAt = now;
     connection.ageJitter = 0.1 * this.#world.random();
-    connection.roundTripMsecs = facts.connectMsecs ?? 0;
     this.#serve(connection, 0, now);
     this.#world.touch(this);
   }
@@ -176,6 +194,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { state } = connection;
     switch (state.kind) {
       case "busy":
+        if (connection.lastIdleMsecs > 0) this.idle.rode(connection.lastIdleMsecs, now);
         this.#serve(connection, state.leases - 1, now);
         return;
       case "draining":
@@ -205,10 +224,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Ends `connection` whatever it is doing. Its leases are void; nothing happens when it is closed. */
   retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void {
-    if (connection.state.kind === "closed") return;
+    const { state } = connection;
+    if (state.kind === "closed") return;
     this.roster.move(connection, { kind: "closed", reason });
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
+    if (state.kind === "idle") this.idle.ended(connection, state.since, reason, now);
     this.#world.touch(this);
     this.#world.offer(this.budget);
     this.#world.port.retire(connection, reason, now);
@@ -218,14 +239,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   hinted(connection: Connection<R, T>, timeoutMsecs: Msecs | null, furtherRequests: number): void {
     connection.hintMsecs = timeoutMsecs;
     connection.hintedRequests = connection.requestCount + furtherRequests;
-    this.hintMsecs = timeoutMsecs;
+    this.idle.hintMsecs = timeoutMsecs;
   }
 
   connectionExpired(connection: Connection<R, T>, now: Msecs): void {
     if (connection.state.kind === "dialing") {
       this.#dialEnded(connection, "connect-timeout", undefined, now);
     } else if (connection.state.kind === "idle") {
-      this.retire(connection, staleReason(connection, this.options, now), now);
+      this.idle.expired(connection, now);
     }
   }
 
@@ -237,14 +258,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       if (this.budget.open <= this.budget.limit) break;
       this.retire(idle, "max-sockets", now);
     }
-    this.#trimIdle(now);
+    this.idle.trim(now);
     for (const connection of this.roster.connections) {
       if (connection.state.kind !== "idle") continue;
-      connection.usableUntil = usableUntil(connection, this.options, connection.state.since);
       const overdue = this.#overdueReason(connection, now);
-      if (overdue === null) this.#world.timers.set(connection, connection.usableUntil, now);
-      else this.retire(connection, overdue, now);
+      if (overdue !== null) this.retire(connection, overdue, now);
     }
+    this.idle.reconsider(now);
     this.#world.touch(this);
   }
 
@@ -324,13 +344,18 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
         else this.roster.move(connection, { kind: "draining", leases: held, reason: overdue });
         return;
       }
-      if (held === 0 && this.#mustYield()) {
+      if (held === 0 && this.dialing.mustYield()) {
         this.retire(connection, "total-limit", now);
         return;
       }
-      const next = held < connection.capacity ? this.queue.head : null;
+      const isFresh = connection.requestCount === 0;
+      if (held === 0 && !isFresh && this.#needsRoom()) {
+        this.retire(connection, "made-room", now);
+        return;
+      }
+      const next = held < connection.capacity ? this.queue.firstFor(isFresh) : null;
       if (next === null) {
-        if (held === 0) this.#rest(connection, now);
+        if (held === 0) this.idle.rest(connection, now);
         else this.roster.move(connection, busy(held));
         return;
       }
@@ -343,48 +368,28 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
     const { state } = connection;
     connection.lastIdleMsecs = state.kind === "idle" ? now - state.since : 0;
+    connection.leasedAt = now;
     if (connection.requestCount++ > 0) this.tally.reused++;
     this.roster.move(connection, busy(leases));
     request.phase = "granted";
     this.tally.served++;
-    this.tally.queue.record(now - request.enqueuedAt);
+    if (request.resending === null) this.tally.queue.record(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
   }
 
-  /** Nobody needs `connection` now. */
-  #rest(connection: Connection<R, T>, now: Msecs): void {
-    connection.usableUntil = usableUntil(connection, this.options, now);
-    if (connection.usableUntil <= now) {
-      this.retire(connection, staleReason(connection, this.options, now), now);
-      return;
-    }
-    this.roster.move(connection, { kind: "idle", since: now });
-    this.#world.timers.set(connection, connection.usableUntil, now);
-    this.#trimIdle(now);
-    this.#world.offer(this.budget);
+  /** A connection for `request` that needs no waiting, or null. */
+  #takeUsable(request: R, now: Msecs): Connection<R, T> | null {
+    // Once more at the end: what was stale was retired, and the port may have had events of its own meanwhile.
+    return this.#takePartlyBusy(now) ?? this.idle.take(request, now) ?? this.#takePartlyBusy(now);
   }
 
-  #trimIdle(now: Msecs): void {
-    for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
-      if (this.roster.idleCount <= this.options.maxFreeSockets) return;
-      this.retire(idle, "max-free-sockets", now);
+  #takePartlyBusy(now: Msecs): Connection<R, T> | null {
+    for (const connection of this.roster.partlyBusy) {
+      const overdue = this.#overdueReason(connection, now);
+      if (overdue === null) return connection;
+      this.drain(connection, overdue, now);
     }
-  }
-
-  /** The connection for the next request, or null. What turns out to be stale is retired on the way. */
-  #takeUsable(now: Msecs): Connection<R, T> | null {
-    const { idle } = this.budget;
-    for (;;) {
-      for (const connection of this.roster.partlyBusy) {
-        const overdue = this.#overdueReason(connection, now);
-        if (overdue === null) return connection;
-        this.drain(connection, overdue, now);
-      }
-      const connection = this.options.scheduling === "lifo" ? idle.shortest : idle.longest;
-      if (connection === null || now < connection.usableUntil) return connection;
-      // The timer is late: a busy event loop, a suspended laptop, a paused function.
-      this.retire(connection, staleReason(connection, this.options, now), now);
-    }
+    return null;
   }
 
   /** Why a connection must not carry a further request; null when it may. */
@@ -396,23 +401,16 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     return null;
   }
 
-  /** True when another origin's request has waited so much longer that this origin's place is due to it. */
-  #mustYield(): boolean {
-    const own = this.queue.head;
-    if (own === null) return false; // idle connections are offered anyway
-    for (let each = this.budget.parent; each !== null; each = each.parent) {
-      if (each.waiting.size === 0 || !each.isFull) continue;
-      const other = each.firstWaiting()?.pool.queue.uncovered ?? null;
-      if (other !== null && other.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
-    }
-    return false;
+  /** True when the longest-waiting request needs a fresh connection, and all places are taken. */
+  #needsRoom(): boolean {
+    const first = this.queue.head;
+    if (first === null || first.resending === null || first.covered) return false;
+    return this.budget.firstFull() !== null;
   }
 
-  #enqueue(request: R, now: Msecs): void {
+  #pend(request: R, now: Msecs): void {
     request.phase = "pending";
     request.pool = this;
-    request.sequence = this.#world.nextSequence++;
-    this.queue.push(request);
     const timeoutMsecs = request.queueTimeoutMsecs ?? this.options.queueTimeoutMsecs;
     this.#world.timers.set(request, now + timeoutMsecs, now);
   }
@@ -439,6 +437,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   }
 
   #context(request: R | null): ErrorContext {
-    return { origin: this.origin, service: "default", lane: request?.lane };
+    const requestSent = request?.resending?.isSent ?? false;
+    return { origin: this.origin, service: "default", lane: request?.lane, requestSent };
   }
 }

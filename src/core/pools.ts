@@ -10,8 +10,12 @@ import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
 import { type DialFacts, Pool } from "./pool.ts";
 import type { Port, Warmer } from "./port.ts";
+import { type FailedAttempt, type ResendRefusal, resendRefusal } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { Timers } from "./timers.ts";
+
+/** A timer that fires no later than this was on time. */
+const onTimeMsecs: Msecs = 50;
 
 /** The pools, their shared budget and their deadlines. */
 export class Pools<R extends PendingRequest, T> {
@@ -21,8 +25,11 @@ export class Pools<R extends PendingRequest, T> {
   readonly budget: Budget<R, T>;
   nextConnectionId = 1;
   nextSequence = 1;
+  /** When a socket last had something to say: later, nothing was heard of any. */
+  heardAt: Msecs = 0;
   /** True from `close` on: connections are kept for pending requests only. */
   isClosing = false;
+  #isDestroyed = false;
   #options: CoreOptions;
   readonly #byOrigin = new Map<string, Pool<R, T>>();
   /** Pools to review. */
@@ -66,9 +73,7 @@ export class Pools<R extends PendingRequest, T> {
   /** Asks for a connection. Ends in `port.grant` or `port.refuse`, now or later, unless it is cancelled. */
   acquire(pool: Pool<R, T>, request: R, now: Msecs): void {
     if (this.isClosing) {
-      request.phase = "settled";
-      const context = { origin: pool.origin, service: "default", lane: request.lane };
-      this.port.refuse(request, new ClientClosedError("the client is closed", context));
+      this.#refuseClosed(pool, request);
       return;
     }
     (pool.isDropped ? this.pool(pool.origin, now) : pool).acquire(request, now);
@@ -82,25 +87,60 @@ export class Pools<R extends PendingRequest, T> {
   }
 
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
+    this.heardAt = now;
     connection.pool.dialed(connection, facts, now);
     this.#settle(now);
   }
 
   dialFailed(connection: Connection<R, T>, cause: unknown, now: Msecs): void {
+    this.heardAt = now;
     connection.pool.dialFailed(connection, cause, now);
     this.#settle(now);
   }
 
   /** A response was read wholly, and its request written wholly. */
   released(connection: Connection<R, T>, now: Msecs): void {
+    this.heardAt = now;
     connection.pool.released(connection, now);
     this.#settle(now);
   }
 
   /** The transport is gone or must not be used any more, whatever it was doing. */
   lost(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void {
+    this.heardAt = now;
     connection.pool.retire(connection, reason, now);
     this.#settle(now);
+  }
+
+  /**
+   * The transport failed under `request`, which has its lease, and is retired for `reason`. Returns why the request is not sent again:
+   * then the driver tells it. Null: it is, and has a connection or waits for one.
+   */
+  failed(
+    connection: Connection<R, T>,
+    request: R,
+    attempt: Omit<FailedAttempt, "isReused">,
+    reason: RetireReason,
+    now: Msecs,
+  ): ResendRefusal | null {
+    const { pool } = connection;
+    // One that was opened ahead of demand has been idle, too, and so may have been closed for it.
+    const isReused = connection.requestCount > 1 || connection.lastIdleMsecs > 0;
+    const refusal = resendRefusal({ ...attempt, isReused });
+    this.heardAt = now;
+    if (!attempt.hasResponse) pool.idle.failed(connection, now);
+    pool.retire(connection, reason, now);
+    if (refusal === null) {
+      if (this.#isDestroyed) {
+        request.interrupted();
+        this.#refuseClosed(pool, request);
+      } else {
+        const present = pool.isDropped ? this.pool(pool.origin, now) : pool;
+        present.resend(request, connection, attempt.isWritten, now);
+      }
+    }
+    this.#settle(now);
+    return refusal;
   }
 
   /** No further request gets `connection`; it is retired when the present ones end. */
@@ -122,6 +162,9 @@ export class Pools<R extends PendingRequest, T> {
 
   /** Time has passed: deadlines that are due expire. */
   tick(now: Msecs): void {
+    // A timer that is on time says that the event loop ran until then.
+    const dueAt = this.timers.nextAt;
+    if (now - dueAt < onTimeMsecs) this.heardAt = Math.max(this.heardAt, dueAt);
     this.timers.advance(now);
     this.#settle(now);
   }
@@ -149,6 +192,7 @@ export class Pools<R extends PendingRequest, T> {
   /** Refuses all pending requests and retires all connections, at once. */
   destroy(now: Msecs): void {
     this.isClosing = true;
+    this.#isDestroyed = true;
     for (const pool of this.#byOrigin.values()) pool.destroy("client-closed", now);
     this.#settle(now);
   }
@@ -172,6 +216,12 @@ export class Pools<R extends PendingRequest, T> {
     pool.isDropped = true;
     this.timers.clear(pool);
     this.#byOrigin.delete(pool.origin);
+  }
+
+  #refuseClosed(pool: Pool<R, T>, request: R): void {
+    request.phase = "settled";
+    const context = { origin: pool.origin, service: "default", lane: request.lane };
+    this.port.refuse(request, new ClientClosedError("the client is closed", context));
   }
 
   /** Reviews what was touched until nothing is left. Events that come meanwhile add to the same work. */

@@ -14,6 +14,8 @@ export const retireReasons = {
   "max-age": "older than maxSocketAgeMsecs",
   "max-requests": "carried maxRequestsPerSocket, or Keep-Alive: max=N, requests",
   "total-limit": "gave its place under maxTotalSockets to another origin",
+  "made-room":
+    "gave its place under maxSockets or maxTotalSockets to a request that needed a fresh one",
   "max-origins": "its pool made room for another origin under maxOrigins",
   "unexpected-bytes": "the server sent bytes that no request had asked for",
   "parse-error": "the response was not valid HTTP, or over a limit",
@@ -21,6 +23,7 @@ export const retireReasons = {
   "request-unfinished":
     "the request was not sent wholly: its response came first, or its body failed",
   "body-unread": "the response body was given up before its end",
+  "body-collected": "the response body was dropped unread, and garbage-collected",
   aborted: "its request was aborted",
   "timed-out": "its request met a timeout",
   "dial-failed": "it could not be opened",

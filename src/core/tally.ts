@@ -12,6 +12,8 @@ export class Tally {
   reused = 0;
   /** Requests that were granted a connection. */
   served = 0;
+  /** Times that a request was sent again because its connection failed. */
+  resent = 0;
   /** Requests that waited longer than their queue timeout. */
   timedOut = 0;
   /** Requests refused because the queue was full. */
@@ -22,6 +24,10 @@ export class Tally {
   opened = 0;
   /** Of `opened`: TLS sessions that were resumed. */
   resumedTls = 0;
+  /** Response bodies that nobody read: reported for it, and collected with their connection given back. */
+  readonly leaked = { reported: 0, collected: 0 };
+  /** Requests below this number note where they are made, for such reports. Moved by whoever sees a body that can be left. */
+  tracedUntil = 16;
   /** Retired connections by reason; a reason that never occurred is absent. */
   readonly closed: { [reason in RetireReason]?: number } = {};
   /** Waits for a connection, zero ones included. */

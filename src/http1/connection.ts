@@ -5,6 +5,7 @@
  * and no byte left over; in every other case it is lost.
  */
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { Clock, Msecs } from "../core/clock.ts";
 import type { Connection } from "../core/connection.ts";
 import {
@@ -14,14 +15,15 @@ import {
   ResponseParseError,
   SocketClosedError,
 } from "../core/errors.ts";
+import { needsLook } from "../core/idle-window.ts";
 import type { Pools } from "../core/pools.ts";
+import type { ResendRefusal } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
-import { Deadline } from "../core/timers.ts";
 import type { Address, Dialer, DialListener, DialTimings } from "../net/dial.ts";
-import { BodyWriter, type BodyWriterListener, sourceOf } from "./body-writer.ts";
-import type { BodySource, HttpExchange } from "./exchange.ts";
+import type { HttpExchange } from "./exchange.ts";
 import { parseKeepAlive } from "./keep-alive.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
+import { RequestWriter, type WriterListener } from "./request-writer.ts";
 
 /** What a connection needs from the client around it. */
 export interface Http1World {
@@ -31,16 +33,18 @@ export interface Http1World {
   readonly maxHeaderBytes: number;
 }
 
-/** A body up to this size is copied behind its head, for one write and one packet. */
-const joinedBytes = 16_384;
-/** A larger body is written piece by piece, like a stream: whether the server reads it is known only so. */
-const wholeBytes = 65_536;
-
-/** How long a body waits for `100 Continue` before it is sent all the same (RFC 9110, section 10.1.1). */
-const continueMsecs: Msecs = 1_000;
+/** Why a request that a connection failed was not sent again, where its caller could change that. */
+const refusalWords: Readonly<Record<ResendRefusal, string>> = {
+  "switched-off": '; not sent again: resend is "never"',
+  "response-begun": "",
+  "fresh-connection": "",
+  "not-idempotent":
+    "; not sent again: the server may have acted on it, unless it had an Idempotency-Key",
+  "body-consumed": "; not sent again: its body was a stream, which can be read once",
+};
 
 /** One socket, from the dial to its end. */
-export class Http1Connection implements DialListener, ResponseSink, BodyWriterListener {
+export class Http1Connection implements DialListener, ResponseSink, WriterListener {
   /** The core's side of this connection. */
   readonly lease: Connection<HttpExchange, Http1Connection>;
   /** Null until the connection is open. */
@@ -52,14 +56,16 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
   #parser: ResponseParser;
   #maxHeaderBytes: number;
   #exchange: HttpExchange | null = null;
-  /** What of the request body is still to be written. */
-  #writer: BodyWriter | null = null;
-  #continue: ContinueDeadline | null = null;
+  readonly #writer: RequestWriter;
   #isClosed = false;
   #isReferenced = false;
   /** The response is complete, and the read that completed it is not yet accounted for. */
   #isComplete = false;
   #isPaused = false;
+  /** What came with the response that ended last may not have been read wholly. */
+  #isUnsettled = false;
+  /** A byte came since the request was granted. */
+  #hasResponse = false;
   #error: Error | undefined;
   /** Time of the read that is being parsed. */
   #now: Msecs = 0;
@@ -76,6 +82,7 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     this.#socket = world.dialer.dial(address, this);
     // Whoever waits for it keeps the process alive; a dial that nobody waits for any more does not.
     this.#socket.unref();
+    this.#writer = new RequestWriter(this.#socket, world, this);
   }
 
   /** Sends `exchange`, which has the lease. */
@@ -90,16 +97,17 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
       this.#parser = new ResponseParser(this, this.#world, this.lease.pool.origin);
     }
     this.#parser.begin(exchange.method);
+    this.#writer.reset();
+    this.#hasResponse = false;
     exchange.granted(this, now);
     // An abort may have come from within.
     if (this.#exchange !== exchange) return;
-    if (exchange.expectsContinue && exchange.body.kind !== "none") {
-      this.#socket.write(exchange.head, "latin1");
-      this.#continue = new ContinueDeadline(this);
-      this.#world.pools.timers.set(this.#continue, now + continueMsecs, now);
-      return;
-    }
-    this.#writeRequest(exchange, exchange.head, now);
+    // A turn may end before the sockets are looked at again, so that takes two. Not unref'd, and no timer:
+    // either would let the loop wait for other events first.
+    if (needsLook(this.lease.lastIdleMsecs, exchange.isReplayable)) {
+      setImmediate(() => setImmediate(() => this.#writeLate(exchange)));
+    } else if (this.#isUnsettled) setImmediate(() => this.#writeLate(exchange));
+    else this.#writer.begin(exchange, now);
   }
 
   /** The exchange gives up: its connection cannot be used any more. */
@@ -164,7 +172,13 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
       this.#world.pools.lost(this.lease, "unexpected-bytes", now);
       return false;
     }
+    // What comes before a byte of the request has gone out is no answer to it.
+    if (!this.#writer.isWritten) {
+      this.#cameUnasked(exchange, now);
+      return false;
+    }
     this.#now = now;
+    this.#hasResponse = true;
     let consumed: number;
     try {
       consumed = this.#parser.execute(buffer, 0, length);
@@ -174,20 +188,34 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
       if (!(error instanceof ResponseParseError)) throw error;
       return false;
     }
-    if (this.#isComplete) this.#completed(consumed < length, now);
+    if (this.#isComplete) {
+      // Each TLS record is a read of its own, and a read that fills the buffer may be one of several: more
+      // that has come is read before the loop turns, and must not find the next request written.
+      if (length === buffer.length || this.#socket instanceof TLSSocket) {
+        this.#isUnsettled = true;
+        setImmediate(() => {
+          this.#isUnsettled = false;
+        });
+      }
+      this.#completed(consumed < length, now);
+    } else exchange.readOver(now);
     return !this.#isPaused;
   }
 
+  requestFailed(error: unknown): void {
+    const exchange = this.#exchange;
+    if (exchange !== null) this.#fail(this.#withContext(error, exchange), "request-unfinished");
+  }
+
   onInterim(head: ResponseHead): void {
-    if (head.statusCode === 100) this.continueNow();
+    if (head.statusCode === 100) this.#writer.continueNow();
   }
 
   onHead(head: ResponseHead): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
     const { pool } = this.lease;
-    // A final response in place of 100 Continue: the body is not sent, however long the response takes.
-    if (this.#continue !== null) this.#world.pools.timers.clear(this.#continue);
+    this.#writer.forgetContinue();
     // Servers answer Connection: close with the same: the reason is the one who said it first.
     if (exchange.closesConnection) pool.drain(this.lease, "keep-alive-off", this.#now);
     else if (!head.keepAlive) pool.drain(this.lease, "connection-close", this.#now);
@@ -208,98 +236,42 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     this.#exchange?.ended(rawTrailers, this.#now);
   }
 
-  bodyFlowing(isFlowing: boolean, bytes: number): void {
-    this.#exchange?.uploading(isFlowing, bytes, this.#world.clock());
-  }
-
-  bodyWritten(): void {
-    this.#writer = null;
-    this.#exchange?.sent(this.#world.clock());
-  }
-
-  bodyFailed(error: unknown): void {
-    this.#writer = null;
-    const exchange = this.#exchange;
-    if (exchange !== null) this.#fail(this.#withContext(error, exchange), "request-unfinished");
-  }
-
-  /** `100 Continue` came, or was waited for long enough: the body goes out. */
-  continueNow(): void {
-    const exchange = this.#exchange;
-    if (this.#continue === null || exchange === null) return;
-    this.#world.pools.timers.clear(this.#continue);
-    this.#continue = null;
-    this.#writeRequest(exchange, "", this.#world.clock());
-  }
-
-  #writeRequest(exchange: HttpExchange, head: string, now: Msecs): void {
-    const socket = this.#socket;
-    const { body } = exchange;
-    switch (body.kind) {
-      case "none":
-        socket.write(head, "latin1");
-        break;
-      case "text":
-        // As many bytes as characters: ASCII, which Latin-1 and UTF-8 write alike.
-        if (body.byteLength === body.text.length && body.byteLength <= wholeBytes) {
-          socket.write(head + body.text, "latin1");
-          break;
-        }
-        this.#writeBytes(exchange, head, Buffer.from(body.text), now);
-        return;
-      case "bytes":
-        this.#writeBytes(exchange, head, body.bytes, now);
-        return;
-      case "stream":
-        this.#writeStream(head, body.open(), body.byteLength);
-        return;
-      default:
-        body satisfies never;
-    }
-    exchange.sent(now);
-  }
-
-  #writeBytes(exchange: HttpExchange, head: string, bytes: Uint8Array, now: Msecs): void {
-    if (bytes.length > wholeBytes) {
-      this.#writeStream(head, sourceOf(bytes), bytes.length);
-      return;
-    }
-    if (bytes.length <= joinedBytes) {
-      const joined = Buffer.allocUnsafe(head.length + bytes.length);
-      joined.write(head, 0, "latin1");
-      joined.set(bytes, head.length);
-      this.#socket.write(joined);
-    } else {
-      this.#socket.cork();
-      if (head !== "") this.#socket.write(head, "latin1");
-      this.#socket.write(bytes);
-      this.#socket.uncork();
-    }
-    exchange.sent(now);
-  }
-
-  #writeStream(head: string, source: BodySource, byteLength: number | null): void {
-    // To open a source runs the program's code: an abort may have come from within.
-    if (this.#exchange === null) {
-      source.cancel();
-      return;
-    }
-    if (head !== "") this.#socket.write(head, "latin1");
-    this.#writer = new BodyWriter(this.#socket, source, byteLength, this);
-    void this.#writer.run();
+  #writeLate(exchange: HttpExchange): void {
+    if (this.#exchange === exchange) this.#writer.begin(exchange, this.#world.clock());
   }
 
   /** The response has ended. The connection is free if the request has, too, and nothing follows. */
   #completed(hasMore: boolean, now: Msecs): void {
     this.#isComplete = false;
-    const isUnfinished =
-      this.#writer !== null || this.#continue !== null || this.#socket.writableLength > 0;
+    const { isUnfinished } = this.#writer;
     this.#detach();
     if (this.#isClosed) return;
     if (hasMore) this.#world.pools.lost(this.lease, "unexpected-bytes", now);
     else if (isUnfinished) this.#world.pools.lost(this.lease, "request-unfinished", now);
     else this.#world.pools.released(this.lease, now);
     this.#restIfIdle();
+  }
+
+  /** Bytes in place of an answer to a request that was not written yet: another connection gets it. */
+  #cameUnasked(exchange: HttpExchange, now: Msecs): void {
+    const refusal = this.#interrupt(exchange, "unexpected-bytes", now);
+    if (refusal === null) return;
+    this.lease.pool.tally.failed++;
+    const problem = `bytes came before the request was sent${refusalWords[refusal]}`;
+    exchange.failed(new ResponseParseError(problem, this.#context(exchange)));
+  }
+
+  /** The connection is of no use any more, before a response. Null: `exchange` goes to another one. */
+  #interrupt(exchange: HttpExchange, reason: RetireReason, now: Msecs): ResendRefusal | null {
+    const attempt = {
+      mode: exchange.resendMode,
+      isWritten: this.#writer.isWritten,
+      hasResponse: this.#hasResponse,
+      isIdempotent: exchange.isIdempotent,
+      canRepeatBody: exchange.canSendBody,
+    };
+    this.#detach();
+    return this.#world.pools.failed(this.lease, exchange, attempt, reason, now);
   }
 
   /** An idle socket does not keep the process alive. */
@@ -324,17 +296,20 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
       return;
     }
     const when = this.#parser.started ? "before the response was complete" : "before it responded";
+    const refusal = this.#interrupt(exchange, "socket-error", this.#now);
+    if (refusal === null) return;
     const { requestCount, lastIdleMsecs } = this.lease;
     const story =
       requestCount > 1
         ? `request ${requestCount} on this connection, which had been idle for ${Math.round(lastIdleMsecs)} ms`
         : "first request on this connection";
-    const message = `${this.lease.pool.origin} closed the connection ${when} (${story})`;
-    const error = new SocketClosedError(message, {
-      ...this.#context(exchange),
-      cause: this.#error,
-    });
-    this.#fail(error, "socket-error");
+    const message =
+      `${this.lease.pool.origin} closed the connection ${when} ` +
+      `(${story}${refusalWords[refusal]})`;
+    this.lease.pool.tally.failed++;
+    exchange.failed(
+      new SocketClosedError(message, { ...this.#context(exchange), cause: this.#error }),
+    );
   }
 
   #fail(error: unknown, reason: RetireReason): void {
@@ -349,14 +324,7 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
     const exchange = this.#exchange;
     this.#exchange = null;
     this.#isPaused = false;
-    this.#writer?.stop();
-    this.#writer = null;
-    if (this.#continue !== null) {
-      this.#world.pools.timers.clear(this.#continue);
-      this.#continue = null;
-      // It was never asked for a piece.
-      if (exchange?.body.kind === "stream") exchange.body.open().cancel();
-    }
+    this.#writer.stop();
     return exchange;
   }
 
@@ -370,21 +338,7 @@ export class Http1Connection implements DialListener, ResponseSink, BodyWriterLi
   }
 
   #context(exchange: HttpExchange): ErrorContext {
-    const { origin } = this.lease.pool;
-    return { origin, service: "default", lane: exchange.lane, requestSent: true };
-  }
-}
-
-/** The end of the wait for `100 Continue`. */
-class ContinueDeadline extends Deadline {
-  readonly #connection: Http1Connection;
-
-  constructor(connection: Http1Connection) {
-    super();
-    this.#connection = connection;
-  }
-
-  override expire(): void {
-    this.#connection.continueNow();
+    const requestSent = this.#writer.isWritten || exchange.resending?.isSent === true;
+    return { origin: this.lease.pool.origin, service: "default", lane: exchange.lane, requestSent };
   }
 }

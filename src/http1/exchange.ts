@@ -6,6 +6,7 @@
 import type { Msecs } from "../core/clock.ts";
 import type { KeeplineError } from "../core/errors.ts";
 import { PendingRequest } from "../core/pending.ts";
+import type { ResendMode } from "../core/resend.ts";
 import type { Http1Connection } from "./connection.ts";
 import type { ResponseHead } from "./parser.ts";
 
@@ -14,11 +15,12 @@ export type RequestBody =
   | { readonly kind: "none" }
   | { readonly kind: "text"; readonly text: string; readonly byteLength: number }
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
-  /** `byteLength` null: sent in chunks (RFC 9112, section 7.1). */
+  /** `byteLength` null: sent in chunks (RFC 9112, section 7.1). `canRepeat`: each `open` begins anew. */
   | {
       readonly kind: "stream";
       readonly open: () => BodySource;
       readonly byteLength: number | null;
+      readonly canRepeat: boolean;
     };
 
 /** Where the bytes of a streamed body come from. */
@@ -39,6 +41,37 @@ export abstract class HttpExchange extends PendingRequest {
   abstract readonly expectsContinue: boolean;
   /** The head says `Connection: close`. */
   abstract readonly closesConnection: boolean;
+  /** The method is idempotent (RFC 9110, section 9.2.2), or the caller gave an Idempotency-Key. */
+  abstract readonly isIdempotent: boolean;
+  abstract readonly resendMode: ResendMode;
+  /** The source of a streamed body was asked for. */
+  #isBodyTaken = false;
+
+  get isReplayable(): boolean {
+    return this.resendMode === "safe" && this.isIdempotent && this.#isRepeatable();
+  }
+
+  /** The body can be sent from its beginning, again or for the first time. */
+  get canSendBody(): boolean {
+    return !this.#isBodyTaken || this.#isRepeatable();
+  }
+
+  /** The source of a streamed body. */
+  takeBody(): BodySource {
+    if (this.body.kind !== "stream") throw new Error(`a body of ${this.body.kind} has no source`);
+    this.#isBodyTaken = true;
+    return this.body.open();
+  }
+
+  /** The exchange is over: a source that nobody asked for is let go. */
+  discardBody(): void {
+    if (this.body.kind !== "stream" || this.body.canRepeat || this.#isBodyTaken) return;
+    this.takeBody().cancel();
+  }
+
+  #isRepeatable(): boolean {
+    return this.body.kind !== "stream" || this.body.canRepeat;
+  }
 
   /** It has a connection. The head goes out next. */
   abstract granted(connection: Http1Connection, now: Msecs): void;
@@ -52,6 +85,8 @@ export abstract class HttpExchange extends PendingRequest {
   abstract responded(head: ResponseHead, now: Msecs): void;
   /** A piece of the response body: a view that is valid during the call. False: read no more until `resume`. */
   abstract received(buffer: Buffer, start: number, end: number, now: Msecs): boolean;
+  /** A read is over, all that it brought was delivered, and the response is not complete. */
+  abstract readOver(now: Msecs): void;
   /** The response is complete. */
   abstract ended(rawTrailers: string[], now: Msecs): void;
   /** The exchange is over before its end. */

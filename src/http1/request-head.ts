@@ -24,6 +24,7 @@ export interface HeadFacts {
   hasContentType: boolean;
   hasHost: boolean;
   hasAuthorization: boolean;
+  hasIdempotencyKey: boolean;
 }
 
 /** What a field name needs beside being written. */
@@ -35,6 +36,7 @@ type FieldRule =
   | "content-type"
   | "expect"
   | "authorization"
+  | "idempotency-key"
   | "refused";
 
 const special: Readonly<Record<string, FieldRule>> = {
@@ -44,6 +46,7 @@ const special: Readonly<Record<string, FieldRule>> = {
   "content-type": "content-type",
   expect: "expect",
   authorization: "authorization",
+  "idempotency-key": "idempotency-key",
   "transfer-encoding": "refused",
   "keep-alive": "refused",
   "proxy-connection": "refused",
@@ -67,6 +70,7 @@ export function headFacts(): HeadFacts {
     hasContentType: false,
     hasHost: false,
     hasAuthorization: false,
+    hasIdempotencyKey: false,
   };
 }
 
@@ -139,6 +143,10 @@ function writeLine(name: string, rule: FieldRule, value: unknown, facts: HeadFac
     case "authorization":
       once(name, facts.hasAuthorization);
       facts.hasAuthorization = true;
+      break;
+    case "idempotency-key":
+      once(name, facts.hasIdempotencyKey);
+      facts.hasIdempotencyKey = true;
       break;
     case "content-type":
       once(name, facts.hasContentType);

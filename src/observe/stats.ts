@@ -3,6 +3,7 @@
  */
 import type { Msecs } from "../core/clock.ts";
 import type { DurationSummary } from "../core/histogram.ts";
+import type { IdleClosing } from "../core/idle-history.ts";
 import type { PendingRequest } from "../core/pending.ts";
 import type { Pool } from "../core/pool.ts";
 import type { Pools } from "../core/pools.ts";
@@ -45,12 +46,16 @@ export interface OriginStats {
   readonly reused: number;
   /** `reused` by requests that got a connection; null before the first. */
   readonly reuseRatio: number | null;
+  /** Times that a request was sent again, because its connection failed before the response. */
+  readonly resent: number;
   /** Requests that failed. Aborted ones are not counted. */
   readonly failed: number;
+  /** Response bodies that were left unread. */
+  readonly leaked: LeakStats;
   /** Closed connections by reason. */
   readonly closed: Readonly<Record<RetireReason, number>>;
-  /** How long a connection is kept idle, in ms; null: unknown, or for ever. */
-  readonly idleWindowMsecs: { readonly hinted: Msecs | null; readonly used: Msecs | null };
+  /** How long the server keeps an idle connection, and how long one is used for that. */
+  readonly idleWindowMsecs: IdleWindowStats;
   readonly lanes: Readonly<Record<string, LaneStats>>;
   readonly timings: {
     readonly queue: DurationSummary;
@@ -58,6 +63,28 @@ export interface OriginStats {
     readonly tls: DurationSummary;
     readonly firstByte: DurationSummary;
   };
+}
+
+/** Idle windows of one origin, in ms. */
+export interface IdleWindowStats {
+  /** What the server last said by `Keep-Alive: timeout=N`; null when it said nothing. */
+  readonly hinted: Msecs | null;
+  /** The idle time at which it was seen to close; null when it was not, or closes at any time. */
+  readonly learned: Msecs | null;
+  /** A connection is used no longer than this; null: for ever. */
+  readonly used: Msecs | null;
+  /** As `used`, for requests that must not be sent twice. Grows with the idle times that were survived. */
+  readonly usedUnlessReplayable: Msecs | null;
+  /** How it closes idle connections: `unseen`, after a `steady` time, or `erratic`: then nothing can be learned. */
+  readonly closing: IdleClosing;
+}
+
+/** Response bodies that were left unread, though their connection was not free before they were read. */
+export interface LeakStats {
+  /** Not read for `leakTimeoutMsecs`, and reported. Some may have been read after all. */
+  readonly reported: number;
+  /** Dropped by the program and garbage-collected: their connections were closed. Of these, too, some may have been reported. */
+  readonly collected: number;
 }
 
 /** One lane of a pool. */
@@ -107,9 +134,17 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
     resumedTls: tally.resumedTls,
     reused: tally.reused,
     reuseRatio: tally.served === 0 ? null : tally.reused / tally.served,
+    resent: tally.resent,
     failed: tally.failed,
+    leaked: { ...tally.leaked },
     closed: closedByReason(tally.closed),
-    idleWindowMsecs: { hinted: pool.hintMsecs, used: finite(pool.idleWindowMsecs) },
+    idleWindowMsecs: {
+      hinted: pool.idle.hintMsecs,
+      learned: rounded(pool.idle.history.learnedMsecs),
+      used: rounded(pool.idle.windowMsecs),
+      usedUnlessReplayable: rounded(pool.idle.strictWindowMsecs),
+      closing: pool.idle.history.closing,
+    },
     lanes: {
       default: {
         busy: pool.roster.busyCount,
@@ -135,6 +170,10 @@ function closedByReason(
   for (const reason of Object.keys(retireReasons) as RetireReason[])
     all[reason] = closed[reason] ?? 0;
   return all;
+}
+
+function rounded(value: number | null): number | null {
+  return value === null || !Number.isFinite(value) ? null : Math.round(value);
 }
 
 function finite(value: number): number | null {

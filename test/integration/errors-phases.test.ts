@@ -197,9 +197,13 @@ test("a failure on a used connection says how often it was used, and how long it
   });
   const client = makeClient(t);
   await outcomeOf(client.request(server.origin));
-  const error = await rejection(client.request(server.origin), SocketClosedError);
+  const request = client.request(server.origin, { method: "POST" });
+  const error = await rejection(request, SocketClosedError);
   assertOf(error, server.origin, true);
-  assert.match(error.message, /\(request 2 on this connection, which had been idle for \d+ ms\)$/);
+  assert.match(
+    error.message,
+    /\(request 2 on this connection, which had been idle for \d+ ms; not sent again: .*\)$/,
+  );
 });
 
 test("a response that cannot be read says what is wrong, and for which request", async (t) => {

@@ -9,7 +9,13 @@ import { inspect } from "node:util";
 import { requestRules } from "../../src/client/request.ts";
 import type { ClientOptions, RequestOptions } from "../../src/index.ts";
 import { makeClient } from "../support/client-kit.ts";
-import { holdingServer, lookupOf, outcomeOf, plainServer } from "../support/loopback.ts";
+import {
+  closedUnderSecond,
+  holdingServer,
+  lookupOf,
+  outcomeOf,
+  plainServer,
+} from "../support/loopback.ts";
 
 interface Behaviour {
   /** What the option decides, to be read after its name. */
@@ -124,6 +130,15 @@ const behaviours = {
       [{ signal: new AbortController().signal }, 200],
       [{ signal: AbortSignal.abort() }, "AbortError"],
       [{ signal: AbortSignal.abort(new RangeError("mine")) }, "RangeError"],
+    ],
+  },
+  resend: {
+    decides: "whether this request is sent again when its connection failed before the response",
+    story: (t, options, clientOptions) => closedUnderSecond(t, clientOptions, options),
+    outcomes: [
+      [{}, [200, 1]],
+      [{ resend: "never" }, ["ERR_KEEPLINE_SOCKET_CLOSED", 0]],
+      [{ resend: "safe" }, [200, 1], { resend: "never" }],
     ],
   },
   queueTimeoutMsecs: {

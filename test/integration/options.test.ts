@@ -9,8 +9,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { clientRules } from "../../src/client/options.ts";
 import type { ClientOptions, ResolvedOptions } from "../../src/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { closedReasons, makeClient, statsOf, until } from "../support/client-kit.ts";
-import { holdingServer, outcomeOf, plainServer, statsFor } from "../support/loopback.ts";
+import {
+  closedUnderSecond,
+  holdingServer,
+  outcomeOf,
+  plainServer,
+  statsFor,
+} from "../support/loopback.ts";
 
 interface Behaviour {
   /** What the option decides, to be read after its name. */
@@ -319,6 +326,36 @@ const behaviours = {
       ],
     ],
   },
+  resend: {
+    decides: "whether a request is sent again whose connection failed before the response",
+    story: (t, options) => closedUnderSecond(t, options, {}),
+    outcomes: [
+      [{}, [200, 1]],
+      [{ resend: "safe" }, [200, 1]],
+      [{ resend: "never" }, ["ERR_KEEPLINE_SOCKET_CLOSED", 0]],
+    ],
+  },
+  leakTimeoutMsecs: {
+    decides: "after how long a body that nobody reads is reported",
+    story: async (t, options) => {
+      t.mock.method(process, "emitWarning", () => {});
+      const clock = new ManualClock();
+      const server = await plainServer(t, (_, response) => response.end(Buffer.alloc(1e6)));
+      const client = makeClient(t, { ...options, clock });
+      const { body } = await client.request(server.origin);
+      const reported = [30_000, 30_000].map((msecs) => {
+        clock.advance(msecs);
+        return statsOf(client).leaked.reported;
+      });
+      await body.dump();
+      return reported;
+    },
+    outcomes: [
+      [{}, [0, 1]],
+      [{ leakTimeoutMsecs: 30_000 }, [1, 1]],
+      [{ leakTimeoutMsecs: Number.POSITIVE_INFINITY }, [0, 0]],
+    ],
+  },
   maxHeaderBytes: {
     decides: "how large a response head may be",
     story: async (t, options) => {
@@ -346,6 +383,22 @@ const behaviours = {
       [{}, "127.0.0.1"],
       [{ connect: {} }, "127.0.0.1"],
       [{ connect: { localAddress: "127.0.0.2" } }, "127.0.0.2"],
+    ],
+  },
+  clock: {
+    decides: "by which time idle connections, queues and timeouts end",
+    story: async (t, options) => {
+      const server = await holdingServer(t);
+      const client = makeClient(t, { ...options, headersTimeoutMsecs: 30 });
+      const outcome = outcomeOf(client.request(server.origin));
+      const { response } = await server.next();
+      await sleep(60);
+      response.end();
+      return await outcome;
+    },
+    outcomes: [
+      [{}, "ERR_KEEPLINE_HEADERS_TIMEOUT"],
+      [{ clock: new ManualClock() }, 200],
     ],
   },
 } satisfies Record<keyof ResolvedOptions, Behaviour>;

@@ -92,7 +92,10 @@ test("the idle window tells the server's hint, and what is left of it", async (t
   });
   const client = makeClient(t);
   await (await client.request(server.origin)).body.dump();
-  assert.deepEqual(statsOf(client).idleWindowMsecs, { hinted: 3_000, used: 2_400 });
+  const { hinted, learned, used } = statsOf(client).idleWindowMsecs;
+  assert.deepEqual({ hinted, learned }, { hinted: 3_000, learned: null });
+  // Less a fifth, and a round trip of some milliseconds at most.
+  assert.ok(used !== null && used > 2_200 && used <= 2_400, `used ${used}`);
 });
 
 test("res.connection and res.timings tell a fresh connection from a used one, over TLS by name", async (t) => {

@@ -10,6 +10,7 @@ import fc from "fast-check";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { yieldAfterMsecs } from "../support/core-invariants.ts";
 import {
+  type AcquireOptions,
   type ManualConnection,
   type ManualRequest,
   type ManualWorld,
@@ -66,7 +67,16 @@ const steps: Record<string, [number, (run: Run, first: number, second: number) =
   acquire: [26, (run, first) => run.acquire(first)],
   "acquire with a timeout": [
     6,
-    (run, first, second) => run.acquire(first, [1, 30, 60, 400.75][second % 4]),
+    (run, first, second) =>
+      run.acquire(first, { queueTimeoutMsecs: [1, 30, 60, 400.75][second % 4] as number }),
+  ],
+  "acquire not to be sent twice": [6, (run, first) => run.acquire(first, { isReplayable: false })],
+  fail: [
+    5,
+    (run, first, second) => {
+      const attempt = { isWritten: second % 3 > 0, hasResponse: second % 8 === 0 };
+      choose(run.holding, first, (each) => run.world.fail(each, attempt));
+    },
   ],
   dialed: [14, (run, first) => choose(run.world.dialing, first, (each) => run.dialed(each))],
   "dial failed": [
@@ -115,6 +125,9 @@ const reactions = {
   }),
   "loses in grant": (run) => ({
     granted: (_, connection) => run.react(() => run.world.lose(connection, "socket-error")),
+  }),
+  "fails in grant": (run) => ({
+    granted: (request) => run.react(() => run.world.fail(request)),
   }),
   "acquires in grant": (run) => ({
     granted: (request) => run.react((random) => run.acquire(request.id + random)),
@@ -185,9 +198,8 @@ class Run {
     return origins[index % this.#schedule.originCount] as string;
   }
 
-  acquire(index: number, queueTimeoutMsecs?: number): void {
-    const own = queueTimeoutMsecs === undefined ? {} : { queueTimeoutMsecs };
-    this.world.acquire(this.origin(index), own);
+  acquire(index: number, options: AcquireOptions = {}): void {
+    this.world.acquire(this.origin(index), options);
   }
 
   dialed(connection: ManualConnection): void {

@@ -97,14 +97,21 @@ export class CoreInvariants {
       holds(idleFor === 0 || idleFor < options.keepAliveMsecs, "idle for longer than allowed");
     }
 
-    this.#isFirstInLine(request, "granted");
+    this.#overtakesNobody(request, connection);
     this.#yields(request, pool);
+    const { resending } = request;
+    if (resending === null) return;
+    holds(
+      connection.requestCount === 1 || connection.id > resending.failedId,
+      "a request is sent again on a connection that is older than the failed one",
+    );
   }
 
   onRefuse(request: ManualRequest, error: KeeplineError): void {
     equal(request.phase, "settled", "the phase of a refused request");
     equal(error.origin, request.origin, "the origin of an error");
-    equal(error.requestSent, false, "requestSent of a request that had no connection");
+    const isSent = request.resending?.isSent ?? false;
+    equal(error.requestSent, isSent, "requestSent of a request that has no connection");
     if (error instanceof ConnectError || error instanceof ConnectTimeoutError) {
       this.#isFirstInLine(request, "failed");
     }
@@ -167,7 +174,11 @@ export class CoreInvariants {
           break;
         case "idle":
           idle.push(connection);
-          isSet(connection, connection.usableUntil, "the idle connection's deadline", true);
+          if (pool.idle.scout === connection) {
+            holds(connection.at >= connection.usableUntil, "a scout inside its window");
+          } else {
+            isSet(connection, connection.usableUntil, "the idle connection's deadline", true);
+          }
           break;
         case "busy":
         case "draining":
@@ -221,9 +232,13 @@ export class CoreInvariants {
   #checkDemand(pool: ManualPool): void {
     if (pool.queue.count === 0) return;
     for (const connection of pool.roster.connections) {
-      holds(!this.#isUsable(connection), "a request waits beside a usable connection");
+      if (!this.#isUsable(connection)) continue;
+      for (let each = pool.queue.head; each !== null; each = each.behind as ManualRequest | null) {
+        holds(!this.#mayUse(each, connection), "a request waits beside a usable connection");
+      }
     }
-    if (pool.queue.uncovered === null || pool.budget.isFull) return;
+    if (pool.queue.uncovered === null) return;
+    if (pool.budget.isFull && pool.roster.idleCount === 0) return;
     const client = this.#world.pools.budget;
     if (client.isFull && client.idle.count === 0) return;
     const failures = this.#failures.get(pool);
@@ -233,6 +248,14 @@ export class CoreInvariants {
       if (pool.dialing.slot !== -1 && pool.dialing.at <= until) return;
     }
     assert.fail(`a request to ${pool.origin} waits although a socket may be opened for it`);
+  }
+
+  /** Whether a connection that is usable as such is so for `request`: without doubt, where there are some. */
+  #mayUse(request: ManualRequest, connection: ManualConnection): boolean {
+    if (request.resending !== null)
+      return connection.requestCount === 0 && connection.state.kind !== "idle";
+    if (request.isReplayable || connection.state.kind !== "idle") return true;
+    return this.#world.now === connection.state.since;
   }
 
   #isUsable(connection: ManualConnection): boolean {
@@ -283,14 +306,28 @@ export class CoreInvariants {
     holds(this.#world.now >= from, "a dial in the back-off");
   }
 
-  /** First come, first served, within an origin. */
+  /** First come, first served: nobody who waits for longer could have used `connection`. */
+  #overtakesNobody(request: ManualRequest, connection: ManualConnection): void {
+    const head = this.#world.findPool(request.origin)?.queue.head ?? null;
+    // When the port acquires inside `retire`, its request may wait already.
+    if (this.#world.isReacting && request.enqueuedAt === this.#world.now) return;
+    for (let each = head; each !== null; each = each.behind as ManualRequest | null) {
+      if (each.sequence > request.sequence) return;
+      holds(
+        each.resending !== null
+          ? connection.requestCount > 1 || this.#world.acquiring === request
+          : !each.isReplayable && connection.lastIdleMsecs > 0,
+        `request ${request.id} was granted before request ${each.id}`,
+      );
+    }
+  }
+
+  /** The one that has waited longest fails first. */
   #isFirstInLine(request: ManualRequest, happened: string): void {
     const head = this.#world.findPool(request.origin)?.queue.head ?? null;
     if (head === null) return;
-    // Sequence 0: it never waited. When the port acquires inside `retire`, its request may wait already.
-    if (request.sequence === 0 && this.#world.isReacting) return;
     holds(
-      request.sequence > 0 && request.sequence < head.sequence,
+      request.sequence < head.sequence,
       `request ${request.id} was ${happened} before request ${head.id}`,
     );
   }
@@ -298,8 +335,10 @@ export class CoreInvariants {
   /** A busy origin gives its place to one whose request has waited so much longer. */
   #yields(request: ManualRequest, pool: ManualPool): void {
     if (this.#world.isReacting) return; // as in `onDial`
-    if (request.sequence === 0 || !this.#world.pools.budget.isFull) return;
+    if (request.enqueuedAt === this.#world.now || !this.#world.pools.budget.isFull) return;
     for (const connection of pool.roster.connections) if (connection.capacity > 1) return;
+    // Its own request that is sent again may stand first in line, for a place of its own.
+    if (pool.queue.head?.resending != null) return;
     for (const other of this.#world.pools.all) {
       const next = other.queue.uncovered;
       if (other === pool || other.dialing.heapIndex === -1 || next === null) continue;

@@ -9,7 +9,14 @@ import net, { type AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { Worker } from "node:worker_threads";
 import { makeCertificate } from "../../src/cli/certificate.ts";
-import type { Client, ClientResponse, OriginStats } from "../../src/index.ts";
+import type {
+  Client,
+  ClientOptions,
+  ClientResponse,
+  OriginStats,
+  RequestOptions,
+} from "../../src/index.ts";
+import { makeClient } from "./client-kit.ts";
 
 /** Where a server listens, and what it saw. */
 export interface Listening {
@@ -179,6 +186,28 @@ export async function outcomeOf(promise: Promise<ClientResponse>): Promise<numbe
     const { code, name } = error as { code?: unknown; name: string };
     return typeof code === "string" ? code : name;
   }
+}
+
+/**
+ * What becomes of the second request on a connection that the server closes when it arrives, and how often a
+ * request was sent again.
+ */
+export async function closedUnderSecond(
+  t: TestContext,
+  options: ClientOptions | undefined,
+  requestOptions: RequestOptions,
+): Promise<[outcome: number | string, resent: number]> {
+  const arrived = new WeakMap<net.Socket, number>();
+  const server = await plainServer(t, (request, response) => {
+    const count = (arrived.get(request.socket) ?? 0) + 1;
+    arrived.set(request.socket, count);
+    if (count === 2) request.socket.destroy();
+    else response.end("ok");
+  });
+  const client = makeClient(t, options);
+  await outcomeOf(client.request(server.origin));
+  const outcome = await outcomeOf(client.request(server.origin, requestOptions));
+  return [outcome, statsFor(client, server.origin).resent];
 }
 
 /** The stats of `origin`. */

@@ -12,6 +12,7 @@ import { PendingRequest } from "../../src/core/pending.ts";
 import type { DialFacts, Pool } from "../../src/core/pool.ts";
 import { Pools } from "../../src/core/pools.ts";
 import type { Port, Warmer } from "../../src/core/port.ts";
+import type { FailedAttempt, ResendRefusal } from "../../src/core/resend.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
 import { type Given, resolveOptions } from "../../src/core/rules.ts";
 import { CoreInvariants } from "./core-invariants.ts";
@@ -32,22 +33,36 @@ export type Outcome =
   | { readonly kind: "refused"; readonly error: KeeplineError; readonly at: Msecs }
   | { readonly kind: "cancelled"; readonly at: Msecs };
 
+/** What `acquire` takes beside the origin. */
+export interface AcquireOptions {
+  readonly queueTimeoutMsecs?: Msecs;
+  /** True unless said otherwise. */
+  readonly isReplayable?: boolean;
+}
+
 /** A request that only waits and holds. */
 export class ManualRequest extends PendingRequest {
   readonly id: number;
   readonly origin: string;
   readonly lane = "default";
   readonly queueTimeoutMsecs: Msecs | null;
+  readonly isReplayable: boolean;
   /** Null while it waits. */
   outcome: Outcome | null = null;
   /** True while it has a lease. */
   isHolding = false;
 
-  constructor(id: number, origin: string, queueTimeoutMsecs: Msecs | null) {
+  constructor(id: number, origin: string, options: AcquireOptions) {
     super();
     this.id = id;
     this.origin = origin;
-    this.queueTimeoutMsecs = queueTimeoutMsecs;
+    this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
+    this.isReplayable = options.isReplayable ?? true;
+  }
+
+  interrupted(): void {
+    assert.equal(this.isHolding, false, `request ${this.id} is resent and still holds`);
+    this.outcome = null;
   }
 
   /** The connection it was granted. */
@@ -118,6 +133,14 @@ const plainDial: DialFacts = {
   tlsResumed: false,
 };
 
+/** An attempt that the server may have seen, and has not answered. */
+const sentWholly: Omit<FailedAttempt, "isReused" | "isIdempotent"> = {
+  mode: "safe",
+  isWritten: true,
+  hasResponse: false,
+  canRepeatBody: true,
+};
+
 /** A world whose client has `options`. */
 export function manualWorld(options: Given<CoreOptions> = {}, settings: WorldSettings = {}) {
   return new ManualWorld(options, settings);
@@ -135,6 +158,8 @@ export class ManualWorld {
   readonly retirements: { readonly connection: ManualConnection; readonly reason: RetireReason }[] =
     [];
   readonly warmers: ManualWarmer[] = [];
+  /** The request of the `acquire` under way. */
+  acquiring: ManualRequest | null = null;
   /** When the core wants its next `tick`. */
   wakeAt: Msecs = Number.POSITIVE_INFINITY;
   readonly #dialsOpen: boolean;
@@ -204,18 +229,26 @@ export class ManualWorld {
   }
 
   /** A new request to an origin, or to a pool that its surface remembers. */
-  acquire(
-    to: string | ManualPool = defaultOrigin,
-    options: { readonly queueTimeoutMsecs?: Msecs } = {},
-  ): ManualRequest {
+  acquire(to: string | ManualPool = defaultOrigin, options: AcquireOptions = {}): ManualRequest {
     const id = this.requests.length + 1;
     const origin = typeof to === "string" ? to : to.origin;
-    const request = new ManualRequest(id, origin, options.queueTimeoutMsecs ?? null);
+    const request = new ManualRequest(id, origin, options);
     this.requests.push(request);
     this.#event(() => {
       const pool = typeof to === "string" ? this.pools.pool(to, this.now) : to;
+      const outer = this.acquiring;
+      this.acquiring = request;
       this.pools.acquire(pool, request, this.now);
+      this.acquiring = outer;
     });
+    return request;
+  }
+
+  /** A new request, what is to happen next, and then that it has a connection. */
+  acquireThen(happens: () => void): ManualRequest {
+    const request = this.acquire();
+    happens();
+    assert.ok(request.isHolding, `request ${request.id} has no connection`);
     return request;
   }
 
@@ -236,6 +269,26 @@ export class ManualWorld {
     request.isHolding = false;
     this.#holders.get(connection)?.delete(request);
     this.#event(() => this.pools.released(connection, this.now));
+  }
+
+  /** The connection of `request` broke before its response. Returns why it is not sent again; null when it is. */
+  fail(request: ManualRequest, attempt: Partial<FailedAttempt> = {}): ResendRefusal | null {
+    const { connection } = request;
+    assert.ok(request.isHolding, `request ${request.id} holds no connection any more`);
+    request.isHolding = false;
+    this.#holders.get(connection)?.delete(request);
+    let refusal: ResendRefusal | null = null;
+    this.#event(() => {
+      const isIdempotent = request.isReplayable;
+      refusal = this.pools.failed(
+        connection,
+        request,
+        { ...sentWholly, isIdempotent, ...attempt },
+        "socket-error",
+        this.now,
+      );
+    });
+    return refusal;
   }
 
   /** The dial that began first, or `connection`, has succeeded. */

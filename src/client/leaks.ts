@@ -1,0 +1,153 @@
+/**
+ * Response bodies that nobody reads: when one is reported, with the line that made its request, and how one
+ * that the program has dropped gives its connection back.
+ * Invariant: nothing here is made or set for a body that arrived with its head, but the `CallSite` of an
+ * origin that may send others.
+ */
+import type { Msecs } from "../core/clock.ts";
+import type { Tally } from "../core/tally.ts";
+import { Deadline, type Timers } from "../core/timers.ts";
+import { ClientBody } from "./body.ts";
+import type { IncomingBody } from "./incoming-body.ts";
+
+/**
+ * After a body that did not arrive with its head, so many further requests to its origin note where they are
+ * made. To note it costs 3 to 5 µs, a request 11 to 14: where bodies are small nobody should pay for it.
+ */
+const tracedRequests = 1_000;
+
+/**
+ * Where a request was made. The text is written when it is asked for. Until then it holds the functions on
+ * the stack, and so whatever they can reach, which may be the response itself: hence it is the program's side
+ * of the body that keeps it, or a response that was dropped would never be collected.
+ */
+export class CallSite {
+  /** Set by `captureStackTrace`: a string, unless the program formats stacks in another way. */
+  declare readonly stack: unknown;
+
+  /** The stack above the call of `callee`, whose caller comes first. */
+  constructor(callee: (...args: never) => unknown) {
+    Error.captureStackTrace(this, callee);
+  }
+
+  /** A line for each frame, as in an error's stack; null when there is none. */
+  get frames(): string | null {
+    const { stack } = this;
+    const end = typeof stack === "string" ? stack.indexOf("\n") : -1;
+    // The first line is the name of an error, and there is no error.
+    return typeof stack !== "string" || end === -1 ? null : stack.slice(end + 1);
+  }
+}
+
+/** Whether a request to the pool that `tally` counts for must note where it is made. */
+export function isTraced(tally: Tally, leakTimeoutMsecs: Msecs): boolean {
+  return tally.requests < tally.tracedUntil && leakTimeoutMsecs !== Number.POSITIVE_INFINITY;
+}
+
+/** Notes that a body did not arrive with its head: further ones may be left unread. */
+export function sawOpenBody(tally: Tally): void {
+  tally.tracedUntil = tally.requests + tracedRequests;
+}
+
+/** A request whose body was left open, as those see it who watch over the body. */
+export interface Suspect {
+  /** Nobody has read for `msecs`. `frames` null: where the request was made was not noted. */
+  leaked(msecs: Msecs, frames: string | null): void;
+  /** The program can read no more: its side of the body was garbage-collected. */
+  collected(): void;
+}
+
+/** A body that may be collected while its request is under way. */
+export interface Collectable {
+  /** Null once the request is over. */
+  suspect: Suspect | null;
+}
+
+/**
+ * A registry holds what it will call with for as long as the body lives. That must not be the request itself:
+ * it may lead to the body, by its reader or the listeners of its signal, and then neither would ever go.
+ * Nothing is unregistered: that costs more than a call in vain.
+ */
+const collections = new FinalizationRegistry<Collectable>(({ suspect }) => suspect?.collected());
+
+/** Has `suspect` told when `body` is collected, until it is taken out of what this returns. */
+export function tellWhenCollected(body: ClientBody, suspect: Suspect): Collectable {
+  const collectable = { suspect };
+  collections.register(body, collectable);
+  return collectable;
+}
+
+/** Reports one body, once, when the program could have read on for `leakTimeoutMsecs` and did not. */
+export class LeakWatch extends Deadline {
+  /** When the program's turn to read began. Means nothing while it is not its turn. */
+  turnAt: Msecs;
+  readonly #suspect: Suspect;
+  readonly #incoming: IncomingBody;
+  readonly #body: WeakRef<ClientBody>;
+  readonly #timers: Timers;
+  readonly #timeoutMsecs: Msecs;
+
+  /** Watches from `now` on, until it is taken out of `timers`. */
+  constructor(
+    suspect: Suspect,
+    incoming: IncomingBody,
+    body: ClientBody,
+    timers: Timers,
+    timeoutMsecs: Msecs,
+    now: Msecs,
+  ) {
+    super();
+    this.turnAt = now;
+    this.#suspect = suspect;
+    this.#incoming = incoming;
+    this.#body = new WeakRef(body);
+    this.#timers = timers;
+    this.#timeoutMsecs = timeoutMsecs;
+    timers.set(this, now + timeoutMsecs, now);
+  }
+
+  /**
+   * Not set anew with every piece that is read: it looks when the program could be late at the earliest,
+   * and from then on when it can be next.
+   */
+  override expire(now: Msecs): void {
+    const since = this.#incoming.isNeglected ? this.turnAt : now;
+    const dueAt = since + this.#timeoutMsecs;
+    if (dueAt > now) {
+      this.#timers.set(this, dueAt, now);
+      return;
+    }
+    const body = this.#body.deref();
+    if (body === undefined) return; // its collection is about to be told
+    this.#suspect.leaked(now - since, ClientBody.callSiteOf(body)?.frames ?? null);
+  }
+}
+
+/** What a report says of a body, beside where its request was made. */
+export interface Leak {
+  readonly method: string;
+  readonly origin: string;
+  readonly lane: string;
+  readonly connectionId: number;
+  readonly msecs: Msecs;
+  readonly heldBytes: number;
+  readonly frames: string | null;
+}
+
+/** Emits the warning `KEEPLINE_LEAK`. */
+export function warnOfLeak(leak: Leak): void {
+  const { method, origin, lane, connectionId, msecs, heldBytes, frames } = leak;
+  process.emitWarning(
+    `the body of a response to ${method} ${origin} (lane ${lane}) has not been read for ` +
+      `${Math.round(msecs)} ms; ${heldBytes} bytes of it wait, and connection ${connectionId} cannot ` +
+      `be used by others: read it, or call body.dump()`,
+    {
+      type: "KeeplineWarning",
+      code: "KEEPLINE_LEAK",
+      detail:
+        frames === null
+          ? "Where the request was made was not noted. Further requests to this origin note it."
+          : `The request was made here:\n${frames}`,
+    },
+  );
+}
