@@ -1,9 +1,10 @@
 /**
- * The README says what the code does: its tables are those of the rules, and its examples type-check.
+ * The README says what the code does: its tables are those of the rules. Its examples and those of docs/
+ * type-check.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -35,18 +36,23 @@ test("the README lists every error class with its code", () => {
   }
 });
 
-test("the examples of the README type-check", () => {
-  const folder = mkdtempSync(join(tmpdir(), "keepline-readme-"));
+test("the examples of the README and of docs/ type-check", () => {
+  const folder = mkdtempSync(join(tmpdir(), "keepline-docs-"));
   try {
-    const examples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] as string);
-    assert.ok(examples.length >= 4);
-    examples.forEach((text, index) => {
-      writeFileSync(join(folder, `example-${index}.ts`), `${text}\nexport {};\n`);
-    });
+    for (const [name, text] of pages()) {
+      const examples = [...text.matchAll(/```ts\n(.*?)```/gs)].map((match) => match[1] as string);
+      assert.ok(examples.length >= 1, `${name} has an example`);
+      examples.forEach((example, index) => {
+        writeFileSync(join(folder, `${name}-${index}.ts`), `${example}\nexport {};\n`);
+      });
+    }
     const config = {
       extends: join(root, "tsconfig.json"),
       compilerOptions: {
-        paths: { keepline: [join(root, "src/index.ts")] },
+        paths: {
+          keepline: [join(root, "src/index.ts")],
+          "keepline/testing": [join(root, "src/testing/index.ts")],
+        },
         typeRoots: [join(root, "node_modules/@types")],
       },
       include: [join(folder, "*.ts")],
@@ -65,8 +71,27 @@ test("the examples of the README type-check", () => {
   }
 });
 
+test("every test file that SECURITY.md names exists, and every section names one", () => {
+  const security = readFileSync(join(root, "SECURITY.md"), "utf8");
+  const named = [...security.matchAll(/`((?:src|test)\/[^`]*)`/g)].map(
+    (match) => match[1] as string,
+  );
+  for (const file of named) assert.ok(existsSync(join(root, file)), `there is no ${file}`);
+  const [, ...sections] = security.split(/^### /m);
+  assert.ok(sections.length >= 9);
+  for (const section of sections) assert.match(section, /^\*Tests\.\* `(src|test)\/.*\.test\.ts`/m);
+});
+
+/** The README and the pages of docs/ that show code, by name. */
+function pages(): [name: string, text: string][] {
+  const docs = readdirSync(join(root, "docs"))
+    .filter((file) => file.endsWith(".md"))
+    .map((file): [string, string] => [file, readFileSync(join(root, "docs", file), "utf8")]);
+  return [["README.md", readme], ...docs.filter(([, text]) => text.includes("```ts"))];
+}
+
 function shown(value: unknown): string {
-  if (value === null) return "–";
+  if (value === null || typeof value === "object") return "–";
   if (typeof value === "string") return `\`${JSON.stringify(value)}\``;
   // Digits in groups of three, as a program would write them.
   const text = String(value);
