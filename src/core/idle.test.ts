@@ -172,6 +172,14 @@ test("a request not to be sent twice takes no connection that was idle for longe
   assert.ok(proven.connection.requestCount > 1);
 });
 
+test("a connection that was opened ahead of demand is good for a request not to be sent twice", () => {
+  const world = manualWorld({ keepAliveMsecs: 60_000 });
+  world.warm(1);
+  world.advance(10_000);
+  const request = world.acquire(undefined, { isReplayable: false });
+  assert.deepEqual([request.connection.lastIdleMsecs, world.dials.length], [10_000, 1]);
+});
+
 test("what was idle while the process was suspended proves nothing", () => {
   const { world } = withIdle(2);
   world.advance(100);

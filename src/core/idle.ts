@@ -160,7 +160,10 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   #isWellInside(connection: Connection<R, T>, now: Msecs): boolean {
     if (connection.state.kind !== "idle" || now >= connection.usableUntil) return false;
-    const { strictMsecs, provenMsecs } = this.history;
+    const { strictMsecs } = this.history;
+    // What carried nothing yet is as good as fresh: before the first request servers wait for longer.
+    const isUnused = connection.requestCount === 0;
+    const provenMsecs = isUnused ? Number.POSITIVE_INFINITY : this.history.provenMsecs;
     const known = this.#known(connection.hintMsecs);
     return now - connection.state.since <= strictWindowMsecs(known, strictMsecs, provenMsecs);
   }

@@ -232,7 +232,9 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
 
   onEnd(rawTrailers: string[]): void {
     this.#isComplete = true;
-    this.#isPaused = false;
+    // Over TLS, what was decrypted already still comes after the socket was told to stop, and may be the rest
+    // of the response: the socket must read on for the next one.
+    this.resume();
     this.#exchange?.ended(rawTrailers, this.#now);
   }
 
