@@ -51,7 +51,7 @@ export class Client {
       const target = this.#targets.find(url, options.query);
       const request = prepare(target, options, world.options.keepAlive);
       if (options.signal?.aborted === true) {
-        if (request.body.kind === "stream") request.body.open().cancel();
+        if (request.body.kind === "stream" && !request.body.canRepeat) request.body.open().cancel();
         throw options.signal.reason;
       }
       const now = world.clock();

@@ -27,6 +27,7 @@ import {
   type Collectable,
   LeakWatch,
   type Suspect,
+  sawNeglectedBody,
   sawOpenBody,
   tellWhenCollected,
   warnOfLeak,
@@ -277,6 +278,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   /** The body's reader wants no more. */
   cancel(): void {
     this.#giveUp(null, "body-unread");
+  }
+
+  neglected(): void {
+    if (this.#pool !== null) sawNeglectedBody(this.#pool.tally);
   }
 
   leaked(msecs: Msecs, frames: string | null): void {

@@ -11,10 +11,13 @@ import { ClientBody } from "./body.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 
 /**
- * After a body that did not arrive with its head, so many further requests to its origin note where they are
- * made. To note it costs 3 to 5 µs, a request 11 to 14: where bodies are small nobody should pay for it.
+ * After a body that nobody read for a second, so many further requests to its origin note where they are made;
+ * after one that just did not arrive with its head, one in eight of them. To note it costs 3 to 5 µs, a
+ * request 11 to 14: where bodies are read nobody should pay for it.
  */
 const tracedRequests = 1_000;
+const sampledEvery = 8;
+const suspiciousMsecs: Msecs = 1_000;
 
 /**
  * Where a request was made. The text is written when it is asked for. Until then it holds the functions on
@@ -41,16 +44,27 @@ export class CallSite {
 
 /** Whether a request to the pool that `tally` counts for must note where it is made. */
 export function isTraced(tally: Tally, leakTimeoutMsecs: Msecs): boolean {
-  return tally.requests < tally.tracedUntil && leakTimeoutMsecs !== Number.POSITIVE_INFINITY;
+  const { requests } = tally;
+  const isSampled = requests < tally.sampledUntil && requests % sampledEvery === 0;
+  return (
+    (isSampled || requests < tally.tracedUntil) && leakTimeoutMsecs !== Number.POSITIVE_INFINITY
+  );
 }
 
 /** Notes that a body did not arrive with its head: further ones may be left unread. */
 export function sawOpenBody(tally: Tally): void {
+  tally.sampledUntil = tally.requests + tracedRequests;
+}
+
+/** Notes that nobody read a body for a while: further ones may stay unread. */
+export function sawNeglectedBody(tally: Tally): void {
   tally.tracedUntil = tally.requests + tracedRequests;
 }
 
 /** A request whose body was left open, as those see it who watch over the body. */
 export interface Suspect {
+  /** Nobody has read for a while, which may be a leak. */
+  neglected(): void;
   /** Nobody has read for `msecs`. `frames` null: where the request was made was not noted. */
   leaked(msecs: Msecs, frames: string | null): void;
   /** The program can read no more: its side of the body was garbage-collected. */
@@ -103,23 +117,31 @@ export class LeakWatch extends Deadline {
     this.#body = new WeakRef(body);
     this.#timers = timers;
     this.#timeoutMsecs = timeoutMsecs;
-    timers.set(this, now + timeoutMsecs, now);
+    this.#lookAgain(now, now);
   }
 
   /**
-   * Not set anew with every piece that is read: it looks when the program could be late at the earliest,
-   * and from then on when it can be next.
+   * Not set anew with every piece that is read: it looks when the program could be suspicious, or late, at the
+   * earliest, and from then on when it can be next.
    */
   override expire(now: Msecs): void {
     const since = this.#incoming.isNeglected ? this.turnAt : now;
-    const dueAt = since + this.#timeoutMsecs;
-    if (dueAt > now) {
-      this.#timers.set(this, dueAt, now);
+    if (now - since >= suspiciousMsecs) this.#suspect.neglected();
+    if (now - since < this.#timeoutMsecs) {
+      this.#lookAgain(since, now);
       return;
     }
     const body = this.#body.deref();
     if (body === undefined) return; // its collection is about to be told
     this.#suspect.leaked(now - since, ClientBody.callSiteOf(body)?.frames ?? null);
+  }
+
+  #lookAgain(since: Msecs, now: Msecs): void {
+    const isSuspicious = now - since >= suspiciousMsecs;
+    const waitMsecs = isSuspicious
+      ? this.#timeoutMsecs
+      : Math.min(suspiciousMsecs, this.#timeoutMsecs);
+    this.#timers.set(this, since + waitMsecs, now);
   }
 }
 

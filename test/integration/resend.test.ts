@@ -224,6 +224,7 @@ test("a body function of a request that is never sent is not called", async (t) 
   };
   const url = `http://127.0.0.1:${await deadPort()}`;
   await assert.rejects(client.request(url, { method: "PUT", body }));
+  await assert.rejects(client.request(url, { method: "PUT", body, signal: AbortSignal.abort() }));
   assert.equal(calls, 0);
 });
 

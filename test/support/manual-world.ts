@@ -158,7 +158,7 @@ export class ManualWorld {
   readonly retirements: { readonly connection: ManualConnection; readonly reason: RetireReason }[] =
     [];
   readonly warmers: ManualWarmer[] = [];
-  /** The request of the `acquire` under way. */
+  /** The request of the `acquire` or `fail` under way: what it gets now, it gets without waiting. */
   acquiring: ManualRequest | null = null;
   /** When the core wants its next `tick`. */
   wakeAt: Msecs = Number.POSITIVE_INFINITY;
@@ -280,6 +280,8 @@ export class ManualWorld {
     let refusal: ResendRefusal | null = null;
     this.#event(() => {
       const isIdempotent = request.isReplayable;
+      const outer = this.acquiring;
+      this.acquiring = request;
       refusal = this.pools.failed(
         connection,
         request,
@@ -287,6 +289,7 @@ export class ManualWorld {
         "socket-error",
         this.now,
       );
+      this.acquiring = outer;
     });
     return refusal;
   }
