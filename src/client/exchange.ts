@@ -391,6 +391,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   #finish(): void {
     if (this.#stage === "paused") this.#world.resumed();
     this.#stage = "over";
+    // Its connection may have failed already, and be about to hand it to another one.
+    if (this.phase === "granted") this.phase = "settled";
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
     if (this.#watch !== null) this.#world.pools.timers.clear(this.#watch);

@@ -19,7 +19,7 @@ export type BodyInput =
   | Uint8Array
   | ArrayBuffer
   | BodyStream
-  | (() => BodyStream)
+  | (() => BodyStream | Promise<BodyStream>)
   | FormData
   | URLSearchParams
   | Blob;
@@ -81,12 +81,22 @@ function opener(input: unknown): (() => BodySource) | null {
   return null;
 }
 
-function called(make: () => BodyStream): BodySource {
+function called(make: () => BodyStream | Promise<BodyStream>): BodySource {
   const made = make();
+  if (!(made instanceof Promise)) return sourceOfMade(made);
+  const source = made.then(sourceOfMade);
+  const ignore = (): void => {};
+  return {
+    next: async () => (await source).next(),
+    cancel: () => void source.then((each) => each.cancel()).catch(ignore),
+  };
+}
+
+function sourceOfMade(made: BodyStream): BodySource {
   const open = opener(made);
   if (open !== null) return open();
   throw new InvalidRequestError(
-    `a body function must return a Readable, an async iterable or a ReadableStream, not ${show(made)}`,
+    `a body function must return a Readable, an async iterable or a ReadableStream, or a promise of one, not ${show(made)}`,
   );
 }
 

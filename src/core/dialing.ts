@@ -161,7 +161,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   #spareWanted(): number {
     if (this.#world.isClosing || this.pool.isDropped) return 0;
     const { minFreeSockets, maxFreeSockets } = this.pool.options;
-    const { idleCount, openCount, dialingCount } = this.pool.roster;
+    const { openCount, dialingCount } = this.pool.roster;
+    // The scout is none that a request may take.
+    const idleCount = this.pool.roster.idleCount - (this.pool.idle.scout === null ? 0 : 1);
     const wanted = Math.max(minFreeSockets - idleCount, this.warmUp.target - openCount);
     // What could not be kept would be closed at once and wanted again, without end.
     const keepable = (this.pool.idle.canKeepSpare ? maxFreeSockets : 0) - idleCount;

@@ -84,6 +84,14 @@ test("closes together after different idle times are a restart, and teach nothin
   assert.equal(history.learnedMsecs, 5_000);
 });
 
+test("closes together after like idle times count once: they may be a restart after a burst", () => {
+  const history = new IdleHistory();
+  for (let count = 0; count < 20; count++) history.closed(700 + count, 10_000 + count);
+  assert.equal(history.learnedMsecs, 700);
+  history.survived(2_000);
+  assert.equal(history.learnedMsecs, null);
+});
+
 test("closes together after the same idle time are no restart", () => {
   const history = new IdleHistory();
   for (const idle of [1_000, 1_003, 1_010]) history.closed(idle, 10_000);

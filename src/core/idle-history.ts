@@ -34,8 +34,11 @@ const erraticShare = 0.25;
 /** Closes within this time, after different idle times, have a common cause: a restart. */
 const restartMsecs: Msecs = 25;
 
+/** Idle connections given up for fresh ones, in a row without a close, until one that was idle for longer is tried. */
+const mostGivenUp = 4;
+
 interface Close {
-  readonly idleMsecs: Msecs;
+  idleMsecs: Msecs;
   readonly at: Msecs;
   /** Idle times that outlived its band since it happened. */
   contradictions: number;
@@ -58,6 +61,7 @@ export class IdleHistory {
   /** No close says anything about a shorter idle time. */
   #lowestBandEnd = Number.POSITIVE_INFINITY;
   #restartAt = Number.NEGATIVE_INFINITY;
+  #givenUpCount = 0;
 
   /** A response began so long after its request was sent. */
   responded(msecs: Msecs): void {
@@ -71,6 +75,16 @@ export class IdleHistory {
     if (idleMsecs > this.provenMsecs) this.provenMsecs = idleMsecs;
   }
 
+  /**
+   * An open connection made room for a fresh one, as it was not proven. Where that goes on nothing would ever be
+   * proven, and each request would pay a handshake: so what is proven grows by a step.
+   */
+  gaveUp(idleMsecs: Msecs): void {
+    if (++this.#givenUpCount <= mostGivenUp) return;
+    this.#givenUpCount = 0;
+    this.seen(idleMsecs * 1.25);
+  }
+
   /** An idle time ended, and not because of the server. Returns true when what is learned has changed. */
   survived(idleMsecs: Msecs): boolean {
     this.seen(idleMsecs);
@@ -82,8 +96,14 @@ export class IdleHistory {
   /** The server closed a connection after so long an idle time. Returns true when what is learned has changed. */
   closed(idleMsecs: Msecs, now: Msecs): boolean {
     this.provenMsecs = Math.min(this.provenMsecs, idleMsecs);
+    this.#givenUpCount = 0;
     if (idleMsecs < shortestMsecs) return false;
     if (this.#isRestart(idleMsecs, now)) return this.#learn();
+    const last = this.#closes.at(-1);
+    if (last !== undefined && now - last.at <= restartMsecs && isAlike(last.idleMsecs, idleMsecs)) {
+      last.idleMsecs = Math.min(last.idleMsecs, idleMsecs);
+      return this.#learn();
+    }
     this.#contradict(idleMsecs);
     this.#closes.push({ idleMsecs, at: now, contradictions: 0 });
     if (this.#closes.length > mostCloses) this.#closes.shift();
@@ -160,6 +180,11 @@ function isContradicted(band: readonly Close[]): boolean {
   const outlived = recent[0]?.contradictions ?? 0;
   const inRow = recent.at(-1)?.contradictions ?? 0;
   return inRow >= mostInRow || recent.length < (recent.length + outlived) * fewestOfIdleTimes;
+}
+
+/** Whether one cause may have ended both idle times. */
+function isAlike(one: Msecs, other: Msecs): boolean {
+  return Math.max(one, other) <= bandEnd(Math.min(one, other));
 }
 
 /** How late a server that closes after `idleMsecs` may close at times: a quarter, and 10 ms. */

@@ -238,6 +238,52 @@ test("past the window one connection stays as a scout, which no request takes, u
   assert.equal(world.retiredFor(scout), "idle-window");
 });
 
+test("a scout does not hide connections that became idle before it", () => {
+  const world = manualWorld({ keepAliveMsecs: 100_000 });
+  const first = world.acquire();
+  world.release(first);
+  world.advance(4_000);
+  world.lose(first.connection);
+  const lasting = world.acquire();
+  const brief = world.acquire();
+  world.release(lasting);
+  world.advance(10);
+  world.hint(brief.connection, 1_000);
+  world.release(brief);
+  world.advance(1_500);
+  assert.equal(world.pool().idle.scout, brief.connection);
+  assert.equal(world.acquire().connection, lasting.connection);
+});
+
+test("a request not to be sent twice keeps to its window also when it is sent again", () => {
+  const { world, requests } = withIdle(2);
+  const [older, newer] = requests as [ManualRequest, ManualRequest];
+  const again = world.acquire();
+  assert.equal(again.connection, newer.connection);
+  world.advance(5_000);
+  // The one that was opened first was idle for 5 s; what was opened after it has just become idle.
+  world.release(again);
+  const careful = world.acquire(undefined, { isReplayable: false });
+  assert.equal(careful.connection, newer.connection);
+  world.advance(3_000);
+  const refusal = world.fail(careful, { isWritten: false, isIdempotent: false });
+  assert.equal(refusal, null);
+  assert.notEqual(careful.connection, older.connection);
+  assert.equal(careful.connection.requestCount, 1);
+});
+
+test("an idle connection that makes room for a fresh one again and again is tried at last", () => {
+  const { world } = withIdle(1, { maxSockets: 1 });
+  let dials = 0;
+  for (let count = 0; count < 30; count++) {
+    world.advance(1_000);
+    const request = world.acquire(undefined, { isReplayable: false });
+    if (request.connection.requestCount === 1) dials++;
+    world.release(request);
+  }
+  assert.equal(dials, 5);
+});
+
 test("a close before the first request of a connection teaches nothing: servers count that time otherwise", () => {
   const world = manualWorld({ keepAliveMsecs: 60_000 });
   world.warm(1);

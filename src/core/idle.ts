@@ -12,6 +12,7 @@ import { agedAt } from "./lifetime.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import type { Pools } from "./pools.ts";
+import type { Resending } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 
 /** The idle connections of one pool. */
@@ -47,11 +48,10 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   /** The connection for `request`, or null. What turns out to be stale is retired on the way. */
   take(request: R, now: Msecs): Connection<R, T> | null {
-    const { idle } = this.#pool.budget;
     if (!request.isReplayable) this.#lookAtLongest();
     for (;;) {
-      const first = this.#pool.options.scheduling === "lifo" ? idle.shortest : this.#longest();
-      if (first === null || first === this.scout) return null;
+      const first = this.#pool.options.scheduling === "lifo" ? this.#shortest() : this.#longest();
+      if (first === null) return null;
       if (now < first.usableUntil) return this.#suitable(request, first, now);
       // The timer is late: a busy event loop, a suspended laptop, a paused function.
       this.retire(first, now);
@@ -117,6 +117,7 @@ export class IdleConnections<R extends PendingRequest, T> {
     if (connection === this.scout) this.scout = null;
     // Before its first request a server counts with another clock.
     if (connection.requestCount === 0) return;
+    if (reason === "made-room") this.history.gaveUp(now - since);
     // Some servers say 408 Request Timeout before they close.
     const isClosed = reason === "server-closed" || reason === "unexpected-bytes";
     // This side cannot have seen a close since it last heard of anything.
@@ -143,19 +144,20 @@ export class IdleConnections<R extends PendingRequest, T> {
   }
 
   #suitable(request: R, first: Connection<R, T>, now: Msecs): Connection<R, T> | null {
-    if (request.resending !== null) return this.#newerThan(request.resending.failedId, now);
+    if (request.resending !== null) return this.#newerThan(request, request.resending, now);
     if (request.isReplayable || this.#isWellInside(first, now)) return first;
-    const shortest = this.#pool.budget.idle.shortest;
+    const shortest = this.#shortest();
     return shortest !== null && this.#isWellInside(shortest, now) ? shortest : null;
   }
 
-  /** One that was opened after the connection `failedId`; the one that was idle for the shortest time. */
-  #newerThan(failedId: number, now: Msecs): Connection<R, T> | null {
+  /** One that was opened after the connection that failed last; the one that was idle for the shortest time. */
+  #newerThan(request: R, { failedId }: Resending, now: Msecs): Connection<R, T> | null {
     let each = this.#pool.budget.idle.shortest;
     while (each !== null && (each.id <= failedId || now >= each.usableUntil)) {
       each = each.idleLinks[0]?.longer?.connection ?? null;
     }
-    return each;
+    // Nothing of it was sent yet, but what must not be sent twice is careful at each attempt.
+    return each === null || request.isReplayable || this.#isWellInside(each, now) ? each : null;
   }
 
   #isWellInside(connection: Connection<R, T>, now: Msecs): boolean {
@@ -180,6 +182,13 @@ export class IdleConnections<R extends PendingRequest, T> {
     const { longest } = this.#pool.budget.idle;
     if (longest === null || longest !== this.scout) return longest;
     return longest.idleLinks[0]?.shorter?.connection ?? null;
+  }
+
+  /** The one that became idle last, beside the scout, whose own hint may have been shorter. */
+  #shortest(): Connection<R, T> | null {
+    const { shortest } = this.#pool.budget.idle;
+    if (shortest === null || shortest !== this.scout) return shortest;
+    return shortest.idleLinks[0]?.longer?.connection ?? null;
   }
 
   /** One at a time stays until it has outlived the learned limit clearly, or the server closes it. */

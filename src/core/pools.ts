@@ -130,7 +130,8 @@ export class Pools<R extends PendingRequest, T> {
     this.heardAt = now;
     if (!attempt.hasResponse) pool.idle.failed(connection, now);
     pool.retire(connection, reason, now);
-    if (refusal === null) {
+    // To let go of its body runs the program's code, which may have ended it meanwhile.
+    if (refusal === null && request.phase === "granted") {
       if (this.#isDestroyed) {
         request.interrupted();
         this.#refuseClosed(pool, request);

@@ -26,6 +26,9 @@ const joinedBytes = 16_384;
 /** A larger body is written piece by piece, like a stream: whether the server reads it is known only so. */
 const wholeBytes = 65_536;
 
+/** The kernel has room for as much, head and body, when nothing else is on its way. */
+const smallBytes = 32_768;
+
 /** How long a body waits for `100 Continue` before it is sent all the same (RFC 9110, section 10.1.1). */
 const continueMsecs: Msecs = 1_000;
 
@@ -116,13 +119,13 @@ export class RequestWriter implements BodyWriterListener {
     const { body } = exchange;
     switch (body.kind) {
       case "none":
-        this.#isSmall = true;
+        this.#isSmall = head.length <= smallBytes;
         this.#socket.write(head, "latin1");
         break;
       case "text":
         // As many bytes as characters: ASCII, which Latin-1 and UTF-8 write alike.
         if (body.byteLength === body.text.length && body.byteLength <= wholeBytes) {
-          this.#isSmall = body.byteLength <= joinedBytes;
+          this.#isSmall = head.length + body.byteLength <= smallBytes;
           this.#socket.write(head + body.text, "latin1");
           break;
         }
@@ -152,7 +155,7 @@ export class RequestWriter implements BodyWriterListener {
       return;
     }
     if (bytes.length <= joinedBytes) {
-      this.#isSmall = true;
+      this.#isSmall = head.length + bytes.length <= smallBytes;
       const joined = Buffer.allocUnsafe(head.length + bytes.length);
       joined.write(head, 0, "latin1");
       joined.set(bytes, head.length);

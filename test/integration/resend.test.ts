@@ -96,6 +96,10 @@ const repeatable: Readonly<
     body: () => Readable.from(["one", "two"]),
     text: "onetwo",
   }),
+  "a function that returns a promise": () => ({
+    body: async () => Readable.from(["later"]),
+    text: "later",
+  }),
   "a function that returns a web stream": () => ({
     body: () => new Blob(["web"]).stream() as ReadableStream<Uint8Array>,
     text: "web",
@@ -233,8 +237,42 @@ test("a body function that returns no stream fails its request, and says what it
   const body = (() => "text") as unknown as () => Readable;
   await assert.rejects(
     client.request(origin, { method: "PUT", body }),
-    /a body function must return a Readable, an async iterable or a ReadableStream, not "text"/,
+    /a body function must return a Readable, an async iterable or a ReadableStream, or a promise of one, not "text"/,
   );
+});
+
+test("a body function that rejects fails its request with the same error", async (t) => {
+  const { client, origin } = await scene(t, "fin");
+  const reason = new Error("no such file");
+  const body = (): Promise<Readable> => Promise.reject(reason);
+  const error = await rejection(client.request(origin, { method: "PUT", body }), Error);
+  assert.equal(error, reason);
+});
+
+test("a request that is aborted while its failed attempt is let go is not sent again", async (t) => {
+  const { client, origin, arrived } = await scene(t, "after its head");
+  const stop = new AbortController();
+  let opened = 0;
+  const body = (): AsyncIterable<string> => {
+    opened++;
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise<never>(() => {}),
+        return: async () => {
+          stop.abort(new Error("stop"));
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+  };
+  const request = client.request(origin, { method: "PUT", body, signal: stop.signal });
+  await assert.rejects(request, /^Error: stop$/);
+  // Nothing of it is left that would keep `close` from waiting for others, or make it wait for ever.
+  const other = client.request(`${origin}/first`);
+  const closed = client.close();
+  assert.equal((await other).statusCode, 200);
+  await closed;
+  assert.deepEqual([opened, arrived.length, statsOf(client).resent], [1, 0, 0]);
 });
 
 for (const end of ["after 103", "in the response"] as const) {

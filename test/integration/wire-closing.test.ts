@@ -119,6 +119,22 @@ for (const by of ["FIN", "RST"] as const) {
   }
 }
 
+test("a connection that has not taken the whole head of a request is not free when the response is there", async (t) => {
+  const server = await rawServer(t, async (connection) => {
+    await connection.until(() => connection.unread.length > 0);
+    connection.socket.pause();
+    await connection.send("HTTP/1.1 431 Too Large\r\ncontent-length: 0\r\n\r\n");
+    await connection.gone();
+  });
+  const client = makeClient(t);
+  const headers = { large: "x".repeat(16_000_000) };
+  const response = await client.request(server.origin, { headers });
+  await response.body.dump();
+  assert.equal(response.statusCode, 431);
+  assert.deepEqual(closedReasons(client), { "request-unfinished": 1 });
+  (await server.connection(0)).socket.resume();
+});
+
 test("an error on a reused connection says which request it was and how long the connection had been idle", async (t) => {
   const server = await rawServer(t, async (connection) => {
     await connection.request();

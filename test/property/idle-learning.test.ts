@@ -190,6 +190,47 @@ test("a restart of the server does not shorten the window", () => {
   assert.ok(simulation.pool.idle.windowMsecs > 4_400);
 });
 
+test("a restart after a burst, when all idle times are alike, is forgotten soon", () => {
+  for (const isReplayable of [true, false]) {
+    const deployMsecs = 60_000;
+    const simulation = new IdleSimulation({
+      idleTimeoutMsecs: (_, __, now) => deployMsecs - (now % deployMsecs),
+      delayMsecs: 0.2,
+    });
+    const outcome = simulation.run({
+      ...workers(isReplayable, () => 700),
+      count: 20,
+      requestsEach: 1_000,
+    });
+    assert.equal(outcome.doubled, 0);
+    const share = outcome.reused / outcome.requests;
+    assert.ok(share > (isReplayable ? 0.95 : 0.85), `reused ${share}`);
+  }
+});
+
+test("where nothing may be sent twice and all places are taken, connections are reused all the same", () => {
+  for (const [maxSockets, thinkMsecs] of [
+    [1, 200],
+    [1, 1_000],
+    [1, 3_000],
+    [10, 1_000],
+  ] as const) {
+    const simulation = new IdleSimulation({
+      options: { maxSockets },
+      idleTimeoutMsecs: () => Number.POSITIVE_INFINITY,
+      delayMsecs: 0.2,
+    });
+    const think = () => thinkMsecs;
+    const outcome = simulation.run({
+      ...workers(false, think),
+      count: maxSockets,
+      requestsEach: 200,
+    });
+    assertNone(outcome);
+    assert.ok(simulation.pool.tally.opened < 20, `${simulation.pool.tally.opened} opened`);
+  }
+});
+
 test("of a server that never closes nothing is learned, and few more sockets are opened than are needed", () => {
   for (const isReplayable of [true, false]) {
     const simulation = new IdleSimulation({

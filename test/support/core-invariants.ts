@@ -315,7 +315,9 @@ export class CoreInvariants {
       if (each.sequence > request.sequence) return;
       holds(
         each.resending !== null
-          ? connection.requestCount > 1 || this.#world.acquiring === request
+          ? connection.requestCount > 1 ||
+              request.resending !== null ||
+              this.#world.acquiring === request
           : !each.isReplayable && connection.lastIdleMsecs > 0,
         `request ${request.id} was granted before request ${each.id}`,
       );
