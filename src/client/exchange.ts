@@ -68,6 +68,9 @@ const stageWords: Readonly<Record<Stage, string>> = {
 
 const noTrailers: readonly string[] = Object.freeze([]);
 
+/** How long the body of a response that the program has dropped may take to end by itself. */
+const collectedMsecs: Msecs = 1_000;
+
 /** What is left of a promise that is settled. */
 const settled = (): void => {};
 
@@ -108,6 +111,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   #clientBody: ClientBody | null = null;
   #collectable: Collectable | null = null;
   #watch: LeakWatch | null = null;
+  /** Nobody can read the body any more. */
+  #isCollected = false;
   #bodyBytes = 0;
   #whole: WholeDeadline | null = null;
 
@@ -229,9 +234,13 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     // Read at once, or the first to wait: in both cases it is the program's turn from now on.
     if (this.#watch !== null && body?.isNeglected === false) this.#watch.turnAt = now;
     if (body?.push(piece) !== false) {
-      if (this.#stage === "receiving") {
+      if (this.#stage === "receiving" && !this.#isCollected) {
         this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
       }
+      return true;
+    }
+    if (this.#isCollected) {
+      this.#giveUpCollected();
       return true;
     }
     // The program is slow now, not the server: its clock stands still.
@@ -297,8 +306,17 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   }
 
   collected(): void {
+    this.#isCollected = true;
+    if (this.#stage === "paused") this.#giveUpCollected();
+    // What is small is about to end by itself, and leaves a connection that can be used.
+    else if (this.#stage === "receiving") {
+      const now = this.#world.clock();
+      this.#world.pools.timers.set(this, now + collectedMsecs, now);
+    }
+  }
+
+  #giveUpCollected(): void {
     if (this.#pool !== null) this.#pool.tally.leaked.collected++;
-    // Not read to its end instead: how long that takes is the server's to say.
     this.#giveUp(null, "body-collected");
   }
 
@@ -313,6 +331,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
       }
       case "sending":
       case "receiving": {
+        if (this.#isCollected) {
+          this.#giveUpCollected();
+          return;
+        }
         const side = this.#stage === "sending" ? "request" : "response";
         const body = { side, bytes: this.#bodyBytes } as const;
         const timeoutMsecs = this.#timeout("bodyTimeoutMsecs");

@@ -98,29 +98,32 @@ test("a request that waits for a fresh connection lets those behind it have the 
 
 test("a request that waits for a fresh connection, with no place for one, gets that of the next released", () => {
   const world = manualWorld({ maxTotalSockets: 2 }, byHand);
-  const other = "http://b.test";
   const holder = world.acquireThen(() => world.dialed());
-  const first = world.acquireThen(() => world.dialed());
-  world.release(first);
+  world.release(world.acquireThen(() => world.dialed()));
   const request = world.acquire();
-  const elsewhere = world.acquire(other);
+  // The place that the failure leaves is taken by another origin, at once.
   world.reactions.retired = () => {
-    // The place that the failure leaves goes to the other origin, which has waited for longer.
     world.reactions.retired = () => {};
+    world.acquire("http://b.test");
   };
   assert.equal(world.fail(request), null);
-  world.configure({ maxTotalSockets: 1 });
-  world.dialFailed();
+  assert.deepEqual([world.counts().dialing, world.counts("http://b.test").dialing], [0, 1]);
+  const { connection } = holder;
   world.release(holder);
-  for (let turn = 0; turn < 5 && world.dialing.length > 0; turn++) {
-    const connection = world.dialed();
-    for (const each of [request, elsewhere]) {
-      if (each.isHolding && each.connection === connection) world.release(each);
-    }
-    world.advance(200);
-  }
-  assert.notEqual(outcomeOf(elsewhere), "pending");
-  assert.notEqual(outcomeOf(request), "pending");
+  assert.equal(world.retiredFor(connection), "made-room");
+  assert.equal(world.counts().dialing, 1);
+});
+
+test("a pool does not yield its place to its own requests that wait for longer", () => {
+  const world = manualWorld({ maxTotalSockets: 1 }, byHand);
+  const first = world.acquire();
+  world.dialed(undefined, { capacity: 2 });
+  world.acquire();
+  const waiting = world.acquire();
+  world.advance(200);
+  assert.equal(world.fail(first, { isWritten: false }), null);
+  world.dialed(undefined, { capacity: 2 });
+  assert.deepEqual([outcomeOf(first), outcomeOf(waiting)], ["granted", "granted"]);
 });
 
 test("a request under way is sent again also when the client is being closed, and not when it is destroyed", () => {
@@ -258,18 +261,56 @@ test("a scout does not hide connections that became idle before it", () => {
 test("a request not to be sent twice keeps to its window also when it is sent again", () => {
   const { world, requests } = withIdle(2);
   const [older, newer] = requests as [ManualRequest, ManualRequest];
+  // The one that was opened first is the one that was idle for the shorter time.
   const again = world.acquire();
-  assert.equal(again.connection, newer.connection);
-  world.advance(5_000);
-  // The one that was opened first was idle for 5 s; what was opened after it has just become idle.
+  const other = world.acquire();
+  assert.deepEqual([again.connection, other.connection], [newer.connection, older.connection]);
   world.release(again);
+  world.advance(5_000);
+  world.release(other);
+  world.advance(10);
   const careful = world.acquire(undefined, { isReplayable: false });
-  assert.equal(careful.connection, newer.connection);
-  world.advance(3_000);
-  const refusal = world.fail(careful, { isWritten: false, isIdempotent: false });
-  assert.equal(refusal, null);
-  assert.notEqual(careful.connection, older.connection);
-  assert.equal(careful.connection.requestCount, 1);
+  assert.equal(careful.connection, older.connection);
+  assert.equal(world.fail(careful, { isWritten: false, isIdempotent: false }), null);
+  assert.ok(careful.connection !== newer.connection, "it was idle for 5 s, which nothing proves");
+});
+
+test("what is learned of one connection holds for those that are idle already", () => {
+  const world = manualWorld({ keepAliveMsecs: 60_000 });
+  const [first, second, third] = world.acquireMany(3) as [
+    ManualRequest,
+    ManualRequest,
+    ManualRequest,
+  ];
+  world.release(first);
+  world.advance(50);
+  world.release(second);
+  world.advance(50);
+  world.release(third);
+  world.advance(900);
+  world.lose(first.connection);
+  // After 1,000 ms; the second was idle for 950 and is the scout, the third for 900 and is at its end.
+  assert.equal(world.pool().idle.scout, second.connection);
+  assert.equal(world.retiredFor(third.connection), "idle-window");
+});
+
+test("an idle time that ended while the process was suspended proves nothing", () => {
+  const { world } = withIdle(1);
+  world.suspend(1_000_000);
+  world.tick();
+  assert.equal(world.counts().open, 0);
+  assert.equal(world.pool().idle.history.provenMsecs, 0);
+});
+
+test("the scout counts for no spare connection", () => {
+  const world = manualWorld({ keepAliveMsecs: 60_000, minFreeSockets: 1 });
+  world.release(world.acquire());
+  world.advance(1_000);
+  for (const connection of world.live) world.lose(connection);
+  world.release(world.acquire());
+  world.advance(1_000);
+  assert.ok(world.pool().idle.scout !== null);
+  assert.equal(world.counts().idle, 2);
 });
 
 test("an idle connection that makes room for a fresh one again and again is tried at last", () => {

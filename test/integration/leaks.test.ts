@@ -648,8 +648,9 @@ for (const { what, read } of readers) {
 }
 
 test("one piece that a callback waits for arrives, though nobody can ask for another", async (t) => {
+  warnings(t);
   const server = await rawServer(t, begins(100));
-  const { client } = clockedClient(t);
+  const { client, clock } = clockedClient(t);
   const pieces: string[] = [];
   await (async () => {
     const iterator = (await client.request(server.origin)).body[Symbol.asyncIterator]();
@@ -658,9 +659,27 @@ test("one piece that a callback waits for arrives, though nobody can ask for ano
   await collectMuch();
   assert.equal(statsOf(client).sockets.busy, 1);
   await (await server.connection(0)).send("piece");
-  await untilCollected(() => statsOf(client).sockets.open === 0);
+  // It has a second to end by itself.
+  await untilCollected(() => {
+    clock.advance(100);
+    return statsOf(client).sockets.open === 0;
+  });
   assert.deepEqual(pieces, ["piece"]);
   assert.deepEqual(closedReasons(client), { "body-collected": 1 });
+});
+
+test("a body that was dropped and ends by itself within a second leaves its connection usable", async (t) => {
+  const server = await rawServer(t, begins(100));
+  const { client, clock } = clockedClient(t);
+  await (async () => void (await client.request(server.origin)))();
+  await collectMuch();
+  clock.advance(900);
+  assert.equal(statsOf(client).sockets.busy, 1);
+  await (await server.connection(0)).send("x".repeat(100));
+  await until(() => statsOf(client).sockets.idle === 1);
+  clock.advance(1_000);
+  assert.deepEqual(closedReasons(client), {});
+  assert.equal(statsOf(client).leaked.collected, 0);
 });
 
 test("a read that nobody waits for ends all the same, and frees its connection", async (t) => {

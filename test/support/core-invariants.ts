@@ -53,11 +53,12 @@ export class CoreInvariants {
     const isForRequest = queue.count >= pool.roster.dialingCount;
     if (!isForRequest) {
       const opened = budget.open - pool.roster.dialingCount;
+      const usableIdle = pool.roster.idleCount - (pool.idle.scout === null ? 0 : 1);
       const spare = this.#world.warmers
         .filter((each) => each.outcome === null && each.origin === pool.origin)
         .reduce(
           (most, each) => Math.max(most, each.target - opened),
-          pool.options.minFreeSockets - pool.roster.idleCount,
+          pool.options.minFreeSockets - usableIdle,
         );
       holds(pool.roster.dialingCount <= queue.count + spare, "more dials than anybody needs");
     }
