@@ -81,8 +81,8 @@ export class Client {
 
   /**
    * Changes options while requests are under way; those not named keep their values. New limits hold from
-   * now on: idle connections over them are closed at once, busy ones when they are free; timeouts that
-   * run already are not changed.
+   * now on: idle connections over them are closed at once, busy ones when they are free. Timeouts, `resend` and
+   * `leakTimeoutMsecs` hold for requests made from now on.
    *
    * @throws InvalidOptionError when an option is not allowed, or is `connect` or `clock`. Nothing has changed then.
    */

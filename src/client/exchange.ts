@@ -40,6 +40,7 @@ import {
   type ResponseOwner,
   type Timings,
 } from "./response.ts";
+import { type Stage, stageWords } from "./stage.ts";
 
 /** What an exchange needs from its client. */
 export interface ExchangeWorld extends Http1World {
@@ -53,18 +54,6 @@ export interface ExchangeWorld extends Http1World {
   paused(): void;
   resumed(): void;
 }
-
-/** Where the exchange stands. What a timeout means depends on it. */
-type Stage = "waiting" | "sending" | "awaiting" | "receiving" | "paused" | "over";
-
-const stageWords: Readonly<Record<Stage, string>> = {
-  waiting: "waiting for a socket",
-  sending: "being sent",
-  awaiting: "waiting for the response head",
-  receiving: "receiving the response body",
-  paused: "waiting for the response body to be read",
-  over: "over",
-};
 
 const noTrailers: readonly string[] = Object.freeze([]);
 
@@ -92,6 +81,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   readonly #world: ExchangeWorld;
   readonly #origin: string;
   readonly #options: RequestOptions;
+  /** The client's options when the request was made, which hold for all of it. */
+  readonly #defaults: ExchangeWorld["options"];
   #resolve: (response: ClientResponse) => void;
   #reject: (error: unknown) => void;
   readonly #startedAt: Msecs;
@@ -133,6 +124,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     this.expectsContinue = request.expectsContinue;
     this.closesConnection = request.closesConnection;
     this.isIdempotent = request.isIdempotent;
+    this.#defaults = world.options;
     this.resendMode = options.resend ?? world.options.resend;
     this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
     this.#world = world;
@@ -218,7 +210,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     this.#clientBody = null;
     this.#collectable = tellWhenCollected(clientBody, this);
     if (this.#pool !== null) sawOpenBody(this.#pool.tally);
-    const { leakTimeoutMsecs } = this.#world.options;
+    const { leakTimeoutMsecs } = this.#defaults;
     if (leakTimeoutMsecs === Number.POSITIVE_INFINITY) return;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
     this.#callSite = null;
@@ -426,7 +418,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   }
 
   #timeout(name: keyof RequestTimeouts): Msecs {
-    return this.#options[name] ?? this.#world.options[name];
+    return this.#options[name] ?? this.#defaults[name];
   }
 
   #context(): ErrorContext {

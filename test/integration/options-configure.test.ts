@@ -137,6 +137,15 @@ test("a new timeout holds for the next request and not for one whose timeout run
   assert.equal(await running, 200);
 });
 
+test("a timeout that is raised while it runs ends as it began, and its error says so", async (t) => {
+  const server = await holdingServer(t);
+  const client = makeClient(t, { headersTimeoutMsecs: 60 });
+  const failure = rejection(client.request(server.origin), HeadersTimeoutError);
+  await server.next();
+  client.configure({ headersTimeoutMsecs: 60_000 });
+  assert.equal((await failure).timeoutMsecs, 60);
+});
+
 test("keepAlive turned off closes what is idle at once, and what is busy after its request", async (t) => {
   const server = await plainServer(t, (request, response) => {
     response.end(request.headers.connection);
