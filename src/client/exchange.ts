@@ -24,12 +24,10 @@ import { ClientBody } from "./body.ts";
 import { type BodyOwner, IncomingBody } from "./incoming-body.ts";
 import {
   type CallSite,
-  type Collectable,
   LeakWatch,
   type Suspect,
   sawNeglectedBody,
   sawOpenBody,
-  tellWhenCollected,
   warnOfLeak,
 } from "./leaks.ts";
 import type { RequestTimeouts } from "./options.ts";
@@ -64,7 +62,7 @@ const collectedMsecs: Msecs = 1_000;
 const settled = (): void => {};
 
 /**
- * A request under way. From the read that brought its head on, it references nothing of what the program
+ * A request under way. A while after the read that brought its head it references nothing of what the program
  * was given, unless a read is under way: else what the program drops would not be collected.
  */
 export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, Suspect {
@@ -100,7 +98,6 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   #responseBody: IncomingBody | null = null;
   /** The program's side of the body, while the read goes on that brought the head. */
   #clientBody: ClientBody | null = null;
-  #collectable: Collectable | null = null;
   #watch: LeakWatch | null = null;
   /** Nobody can read the body any more. */
   #isCollected = false;
@@ -208,10 +205,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     if (body === null || clientBody === null) return;
     // The body did not come with its head: from here on its connection hangs on the program.
     this.#clientBody = null;
-    this.#collectable = tellWhenCollected(clientBody, this);
     if (this.#pool !== null) sawOpenBody(this.#pool.tally);
     const { leakTimeoutMsecs } = this.#defaults;
-    if (leakTimeoutMsecs === Number.POSITIVE_INFINITY) return;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
     this.#callSite = null;
     const { timers } = this.#world.pools;
@@ -286,7 +281,6 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   }
 
   leaked(msecs: Msecs, frames: string | null): void {
-    this.#watch = null;
     const connection = this.#connection;
     const body = this.#responseBody;
     if (connection === null || body === null) return;
@@ -409,8 +403,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     if (this.phase === "granted") this.phase = "settled";
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
-    if (this.#watch !== null) this.#world.pools.timers.clear(this.#watch);
-    if (this.#collectable !== null) this.#collectable.suspect = null;
+    this.#watch?.end();
     this.#watch = this.#clientBody = this.#callSite = null;
     this.#options.signal?.removeEventListener("abort", this.#aborted);
     this.discardBody();

@@ -72,7 +72,7 @@ export interface Suspect {
 }
 
 /** A body that may be collected while its request is under way. */
-export interface Collectable {
+interface Collectable {
   /** Null once the request is over. */
   suspect: Suspect | null;
 }
@@ -85,19 +85,25 @@ export interface Collectable {
 const collections = new FinalizationRegistry<Collectable>(({ suspect }) => suspect?.collected());
 
 /** Has `suspect` told when `body` is collected, until it is taken out of what this returns. */
-export function tellWhenCollected(body: ClientBody, suspect: Suspect): Collectable {
+function tellWhenCollected(body: ClientBody, suspect: Suspect): Collectable {
   const collectable = { suspect };
   collections.register(body, collectable);
   return collectable;
 }
 
-/** Reports one body, once, when the program could have read on for `leakTimeoutMsecs` and did not. */
+/**
+ * Watches one body that did not arrive with its head. For a first while it does nothing, as most of them end
+ * in it; then it has it told when the body is collected, and reports it once when the program could have read
+ * on for `leakTimeoutMsecs` and did not.
+ */
 export class LeakWatch extends Deadline {
   /** When the program's turn to read began. Means nothing while it is not its turn. */
   turnAt: Msecs;
   readonly #suspect: Suspect;
   readonly #incoming: IncomingBody;
-  readonly #body: WeakRef<ClientBody>;
+  /** Held only for the first while: a reference that lets it go costs as much as a tenth of a request. */
+  #body: ClientBody | WeakRef<ClientBody>;
+  #collectable: Collectable | null = null;
   readonly #timers: Timers;
   readonly #timeoutMsecs: Msecs;
 
@@ -114,10 +120,16 @@ export class LeakWatch extends Deadline {
     this.turnAt = now;
     this.#suspect = suspect;
     this.#incoming = incoming;
-    this.#body = new WeakRef(body);
+    this.#body = body;
     this.#timers = timers;
     this.#timeoutMsecs = timeoutMsecs;
     this.#lookAgain(now, now);
+  }
+
+  /** The request is over. */
+  end(): void {
+    this.#timers.clear(this);
+    if (this.#collectable !== null) this.#collectable.suspect = null;
   }
 
   /**
@@ -125,8 +137,13 @@ export class LeakWatch extends Deadline {
    * earliest, and from then on when it can be next.
    */
   override expire(now: Msecs): void {
+    if (this.#body instanceof ClientBody) {
+      this.#collectable = tellWhenCollected(this.#body, this.#suspect);
+      this.#body = new WeakRef(this.#body);
+    }
+    if (this.#timeoutMsecs === Number.POSITIVE_INFINITY) return;
     const since = this.#incoming.isNeglected ? this.turnAt : now;
-    if (now - since >= suspiciousMsecs) this.#suspect.neglected();
+    if (now - since >= this.#earlyMsecs) this.#suspect.neglected();
     if (now - since < this.#timeoutMsecs) {
       this.#lookAgain(since, now);
       return;
@@ -136,12 +153,13 @@ export class LeakWatch extends Deadline {
     this.#suspect.leaked(now - since, ClientBody.callSiteOf(body)?.frames ?? null);
   }
 
+  get #earlyMsecs(): Msecs {
+    return Math.min(suspiciousMsecs, this.#timeoutMsecs / 10);
+  }
+
   #lookAgain(since: Msecs, now: Msecs): void {
-    const isSuspicious = now - since >= suspiciousMsecs;
-    const waitMsecs = isSuspicious
-      ? this.#timeoutMsecs
-      : Math.min(suspiciousMsecs, this.#timeoutMsecs);
-    this.#timers.set(this, since + waitMsecs, now);
+    const isSuspicious = now - since >= this.#earlyMsecs;
+    this.#timers.set(this, since + (isSuspicious ? this.#timeoutMsecs : this.#earlyMsecs), now);
   }
 }
 

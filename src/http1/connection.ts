@@ -24,6 +24,7 @@ import type { HttpExchange } from "./exchange.ts";
 import { parseKeepAlive } from "./keep-alive.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 import { RequestWriter, type WriterListener } from "./request-writer.ts";
+import { atEndOfTurn, type TurnListener } from "./turn.ts";
 
 /** What a connection needs from the client around it. */
 export interface Http1World {
@@ -44,7 +45,7 @@ const refusalWords: Readonly<Record<ResendRefusal, string>> = {
 };
 
 /** One socket, from the dial to its end. */
-export class Http1Connection implements DialListener, ResponseSink, WriterListener {
+export class Http1Connection implements DialListener, ResponseSink, WriterListener, TurnListener {
   /** The core's side of this connection. */
   readonly lease: Connection<HttpExchange, Http1Connection>;
   /** Null until the connection is open. */
@@ -64,6 +65,8 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   #isPaused = false;
   /** What came with the response that ended last may not have been read wholly. */
   #isUnsettled = false;
+  /** A request that waits for that. */
+  #heldBack: HttpExchange | null = null;
   /** A byte came since the request was granted. */
   #hasResponse = false;
   #error: Error | undefined;
@@ -106,8 +109,16 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     // either would let the loop wait for other events first.
     if (needsLook(this.lease.lastIdleMsecs, exchange.isReplayable)) {
       setImmediate(() => setImmediate(() => this.#writeLate(exchange)));
-    } else if (this.#isUnsettled) setImmediate(() => this.#writeLate(exchange));
+    } else if (this.#isUnsettled) this.#heldBack = exchange;
     else this.#writer.begin(exchange, now);
+  }
+
+  /** All that came with the last response has been read: the next request may go out. */
+  turnEnded(): void {
+    this.#isUnsettled = false;
+    const exchange = this.#heldBack;
+    this.#heldBack = null;
+    if (exchange !== null) this.#writeLate(exchange);
   }
 
   /** The exchange gives up: its connection cannot be used any more. */
@@ -193,9 +204,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
       // that has come is read before the loop turns, and must not find the next request written.
       if (length === buffer.length || this.#socket instanceof TLSSocket) {
         this.#isUnsettled = true;
-        setImmediate(() => {
-          this.#isUnsettled = false;
-        });
+        atEndOfTurn(this);
       }
       this.#completed(consumed < length, now);
     } else exchange.readOver(now);

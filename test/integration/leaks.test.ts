@@ -24,6 +24,8 @@ setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
 const timeoutMsecs = 1_000;
+/** How long a body is held, and not watched: most end in it. */
+const unwatchedMsecs = timeoutMsecs / 10;
 const largeBytes = 1_000_000;
 
 interface Warned {
@@ -470,6 +472,7 @@ for (const { what, drop } of drops) {
     await drop(client, server.origin);
     const next = client.request(`${server.origin}/small`);
     assert.equal(statsOf(client).pending, 1);
+    clock.advance(unwatchedMsecs);
     await untilCollected(() => statsOf(client).leaked.collected === 1);
     assert.equal((await next).statusCode, 200);
     assert.deepEqual(closedReasons(client), { "body-collected": 1 });
@@ -498,8 +501,9 @@ test("a body that was reported, and then dropped, gives its connection back", as
 
 test("close() waits for a body that was dropped no longer than until it is collected", async (t) => {
   const server = await largeServer(t);
-  const { client } = clockedClient(t);
+  const { client, clock } = clockedClient(t);
   await (async () => void (await client.request(server.origin)))();
+  clock.advance(unwatchedMsecs);
   let isClosed = false;
   const closing = client.close().then(() => {
     isClosed = true;
@@ -511,17 +515,19 @@ test("close() waits for a body that was dropped no longer than until it is colle
 
 test("a body that was dropped is collected also where none is reported", async (t) => {
   const server = await largeServer(t);
-  const { client } = clockedClient(t, { leakTimeoutMsecs: Number.POSITIVE_INFINITY });
+  const { client, clock } = clockedClient(t, { leakTimeoutMsecs: Number.POSITIVE_INFINITY });
   await (async () => void (await client.request(server.origin)))();
+  clock.advance(1_000);
   await untilCollected(() => statsOf(client).sockets.open === 0);
   assert.deepEqual(closedReasons(client), { "body-collected": 1 });
 });
 
 test("a body that was read to its end, or given up, counts for nothing when it is collected", async (t) => {
   const server = await largeServer(t);
-  const { client } = clockedClient(t);
+  const { client, clock } = clockedClient(t);
   const read = async (use: (body: ResponseBody) => unknown): Promise<WeakRef<ResponseBody>> => {
     const { body } = await client.request(server.origin);
+    clock.advance(unwatchedMsecs);
     await use(body);
     return new WeakRef(body);
   };
@@ -547,8 +553,9 @@ for (const [what, hold] of [
 ] as const satisfies readonly (readonly [string, (response: ClientResponse) => unknown])[]) {
   test(`a program that holds the ${what} alone keeps the connection`, async (t) => {
     const server = await largeServer(t);
-    const { client } = clockedClient(t);
+    const { client, clock } = clockedClient(t);
     const held: unknown = await (async () => hold(await client.request(server.origin)))();
+    clock.advance(unwatchedMsecs);
     await collectMuch();
     assert.equal(statsOf(client).sockets.busy, 1);
     assert.equal(statsOf(client).leaked.collected, 0);
@@ -633,10 +640,12 @@ function piped(stream: Readable): Promise<unknown> {
 for (const { what, read } of readers) {
   test(`garbage collection takes no body away that ${what} reads`, async (t) => {
     const server = await rawServer(t, begins(text.length, text.slice(0, 10)));
-    const { client } = clockedClient(t);
+    const { client, clock } = clockedClient(t);
     const reading = (async () => read((await client.request(server.origin)).body))();
     const connection = await server.connection(0);
     for (let at = 10; at < text.length; at += 30) {
+      await settle();
+      clock.advance(unwatchedMsecs);
       await collectMuch();
       assert.equal(statsOf(client).sockets.busy, 1);
       await connection.send(text.slice(at, at + 30));
@@ -656,6 +665,7 @@ test("one piece that a callback waits for arrives, though nobody can ask for ano
     const iterator = (await client.request(server.origin)).body[Symbol.asyncIterator]();
     void iterator.next().then(({ value }) => pieces.push(String(value)));
   })();
+  clock.advance(unwatchedMsecs);
   await collectMuch();
   assert.equal(statsOf(client).sockets.busy, 1);
   await (await server.connection(0)).send("piece");
@@ -670,8 +680,9 @@ test("one piece that a callback waits for arrives, though nobody can ask for ano
 
 test("a body that was dropped and ends by itself within a second leaves its connection usable", async (t) => {
   const server = await rawServer(t, begins(100));
-  const { client, clock } = clockedClient(t);
+  const { client, clock } = clockedClient(t, { leakTimeoutMsecs: 60_000 });
   await (async () => void (await client.request(server.origin)))();
+  clock.advance(1_000);
   await collectMuch();
   clock.advance(900);
   assert.equal(statsOf(client).sockets.busy, 1);
@@ -684,8 +695,9 @@ test("a body that was dropped and ends by itself within a second leaves its conn
 
 test("a read that nobody waits for ends all the same, and frees its connection", async (t) => {
   const server = await rawServer(t, begins(100));
-  const { client } = clockedClient(t);
+  const { client, clock } = clockedClient(t);
   await (async () => void (await client.request(server.origin)).body.text())();
+  clock.advance(unwatchedMsecs);
   await collectMuch();
   assert.equal(statsOf(client).sockets.busy, 1);
   await (await server.connection(0)).send("x".repeat(100));
@@ -704,6 +716,7 @@ test("2,000 large responses that were dropped leave nothing behind", async (t) =
     await Promise.all(
       Array.from({ length: 100 }, async () => void (await client.request(server.origin))),
     );
+    clock.advance(unwatchedMsecs);
     await untilCollected(() => statsOf(client).sockets.open === 0 && server.openCount === 0);
     // The first rounds fill caches, such as the compiled code's.
     if (round === 3) before = await usedBytes();
