@@ -84,9 +84,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     if (own === null) return false; // idle connections are offered anyway
     for (let each = this.pool.budget.parent; each !== null; each = each.parent) {
       if (each.waiting.size === 0 || !each.isFull) continue;
-      const first = each.firstWaiting();
-      if (first === null || first === this) continue; // it may wait for more than this connection
-      const other = first.pool.queue.uncovered;
+      const other = each.firstWaiting()?.pool.queue.uncovered ?? null;
       if (other !== null && other.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
     }
     return false;
