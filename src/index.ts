@@ -12,7 +12,7 @@ export type {
   ResolvedOptions,
 } from "./client/options.ts";
 export type { RequestOptions } from "./client/request.ts";
-export type { BodyInput } from "./client/request-body.ts";
+export type { BodyInput, BodyStream } from "./client/request-body.ts";
 export type {
   ClientResponse,
   ConnectionFacts,
@@ -39,13 +39,16 @@ export {
   SocketClosedError,
 } from "./core/errors.ts";
 export type { DurationSummary } from "./core/histogram.ts";
+export type { IdleClosing } from "./core/idle-history.ts";
 export type { CoreOptions, PoolOptions } from "./core/options.ts";
+export type { ResendMode } from "./core/resend.ts";
 export type { RetireReason } from "./core/retire.ts";
 export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
 export type { ClientClock, ClockTimer } from "./net/clock.ts";
 export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
 export type {
   ClientStats,
+  IdleWindowStats,
   LaneStats,
   LeakStats,
   OriginStats,

@@ -8,11 +8,12 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeCertificate } from "../../src/cli/certificate.ts";
-import { Client, type LiveOptions, type OriginStats, type ResponseBody } from "../../src/index.ts";
+import { Client, type LiveOptions, type OriginStats } from "../../src/index.ts";
 import {
   type Answer,
   answerField,
   assertIsAnswerTo,
+  bodyReaders,
   bytesOf,
   type ChecksumOrigin,
   checksumOf,
@@ -280,7 +281,7 @@ class Soak {
       pieces: 1 + upTo(4),
       delayMsecs: upTo(3) === 0 ? upTo(40) : 0,
     };
-    const read = oneOf(readers);
+    const read = oneOf(bodyReaders);
     const pauseMsecs = upTo(20) === 0 ? upTo(20) : 0;
     const response = await this.client.request(origin, {
       method,
@@ -338,17 +339,6 @@ class Soak {
     return `seed ${seed}, request ${this.requestCount}: ${broken} is not kept: ${JSON.stringify(present)}`;
   }
 }
-
-const readers: readonly ((body: ResponseBody) => Promise<Uint8Array>)[] = [
-  (body) => body.bytes(),
-  async (body) => Buffer.from(await body.text()),
-  async (body) => {
-    const pieces: Buffer[] = [];
-    for await (const piece of body) pieces.push(piece);
-    return Buffer.concat(pieces);
-  },
-  async (body) => Buffer.concat(await body.toReadable().toArray()),
-];
 
 function bodyOf(sent: Buffer, way: number) {
   switch (way) {

@@ -18,7 +18,6 @@ import {
   type KeeplineError,
   type OriginStats,
   RequestTimeoutError,
-  type ResponseBody,
   SocketClosedError,
 } from "../../src/index.ts";
 import { FaultProxy } from "../../src/testing/index.ts";
@@ -32,6 +31,7 @@ import {
 } from "../support/chaos-plan.ts";
 import {
   assertIsAnswerTo,
+  bodyReaders,
   bytesOf,
   type ChecksumOrigin,
   checksumOf,
@@ -88,19 +88,6 @@ test(`${requestCount} requests of every kind survive a network that does anythin
   );
   assert.deepEqual(warnings, []);
 });
-
-const readers: readonly ((body: ResponseBody) => Promise<Uint8Array>)[] = [
-  (body) => body.bytes(),
-  async (body) => new Uint8Array(await body.arrayBuffer()),
-  async (body) => new Uint8Array(await (await body.blob()).arrayBuffer()),
-  async (body) => Buffer.from(await body.text()),
-  async (body) => {
-    const pieces: Buffer[] = [];
-    for await (const piece of body) pieces.push(piece);
-    return Buffer.concat(pieces);
-  },
-  async (body) => Buffer.concat(await body.toReadable().toArray()),
-];
 
 /** A way from the client to an origin. */
 interface Route {
@@ -275,7 +262,7 @@ class Chaos {
       response = await this.#client.request(proxy.origin, optionsOf(planned));
       this.#ledger.answered(planned, response);
       if (planned.pauseMsecs > 0) await sleep(planned.pauseMsecs);
-      const read = readers[planned.reader % readers.length] as (typeof readers)[0];
+      const read = bodyReaders[planned.reader % bodyReaders.length] as (typeof bodyReaders)[0];
       this.#ledger.received(planned, response, await read(response.body));
     } catch (error) {
       this.#ledger.failed(planned, error);

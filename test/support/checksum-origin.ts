@@ -7,12 +7,27 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import https from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { crc32 } from "node:zlib";
-import type { ClientResponse } from "../../src/index.ts";
+import type { ClientResponse, ResponseBody } from "../../src/index.ts";
 import { seeded } from "./client-kit.ts";
+import { listen } from "./raw-server.ts";
+
+/** The ways to read a body; all give the same bytes, where these are text. */
+export const bodyReaders: readonly ((body: ResponseBody) => Promise<Uint8Array>)[] = [
+  (body) => body.bytes(),
+  async (body) => new Uint8Array(await body.arrayBuffer()),
+  async (body) => new Uint8Array(await (await body.blob()).arrayBuffer()),
+  async (body) => Buffer.from(await body.text()),
+  async (body) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of body) pieces.push(piece);
+    return Buffer.concat(pieces);
+  },
+  async (body) => Buffer.concat(await body.toReadable().toArray()),
+];
 
 /** How an origin is to answer. */
 export interface Answer {
@@ -89,7 +104,6 @@ export async function checksumOrigin(
   } = {},
 ): Promise<ChecksumOrigin> {
   const indexes = new WeakMap<Socket, number>();
-  const sockets = new Set<Socket>();
   let connectionCount = 0;
   const listener: http.RequestListener = (request, response) => {
     // A connection that breaks is the client's to report.
@@ -108,26 +122,14 @@ export async function checksumOrigin(
       : https.createServer({ ...limits, ...options.tls }, listener);
   server.on("connection", (socket: Socket) => {
     indexes.set(socket, connectionCount++);
-    sockets.add(socket);
     socket.on("error", () => {});
-    socket.on("close", () => sockets.delete(socket));
   });
   // It is over TLS that requests come then.
   server.on("secureConnection", (socket: Socket) => indexes.set(socket, connectionCount - 1));
   server.on("tlsClientError", () => {});
   // Half a request gets no answer, not even 400: nobody could tell which request it is for.
   server.on("clientError", (_, socket) => socket.destroy());
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const stop = async (): Promise<void> => {
-    if (!server.listening) return;
-    const closed = once(server, "close");
-    server.close();
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  };
-  t.after(stop);
-  const { port } = server.address() as AddressInfo;
+  const { port, sockets, stop } = await listen(t, server);
   return {
     origin: `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
     get connectionCount() {

@@ -93,7 +93,8 @@ export async function deadPort(): Promise<number> {
   return port;
 }
 
-async function listen(t: TestContext, server: Server) {
+/** Starts `server` for the time of the test, on a free port of 127.0.0.1; `sockets` are those open. */
+export async function listen(t: TestContext, server: Server) {
   const sockets = new Set<Socket>();
   server.on("connection", (socket) => {
     sockets.add(socket);
