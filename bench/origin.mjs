@@ -1,9 +1,11 @@
 // The origin of a benchmark, in a process of its own: a raw TCP server that answers every request with
-// the same 200 bytes or so. It costs less per request than any client, so it is never the limit.
+// the same 200 bytes or so, at once or after `delayMsecs`. It costs less per request than any client, so it is
+// never the limit. Asked, it says how many sockets were open at most since it was asked before.
 
 import net from "node:net";
-import { serve } from "./processes.mjs";
+import { serve, settings } from "./processes.mjs";
 
+const { delayMsecs = 0 } = settings();
 const body = JSON.stringify({ hello: "world", filler: "x".repeat(60) });
 const response = Buffer.from(
   "HTTP/1.1 200 OK\r\n" +
@@ -15,10 +17,14 @@ const response = Buffer.from(
     `\r\n${body}`,
 );
 const headEnd = Buffer.from("\r\n\r\n");
+let open = 0;
+let mostOpen = 0;
 
 const server = net.createServer({ noDelay: true }, (socket) => {
+  mostOpen = Math.max(mostOpen, ++open);
   // The clients here wait for each response, so a head is at most split in two, never joined by another.
   let held = null;
+  const answer = () => socket.write(response);
   socket.on("data", (chunk) => {
     const bytes = held === null ? chunk : Buffer.concat([held, chunk]);
     if (bytes.indexOf(headEnd) === -1) {
@@ -26,9 +32,21 @@ const server = net.createServer({ noDelay: true }, (socket) => {
       return;
     }
     held = null;
-    socket.write(response);
+    if (delayMsecs === 0) answer();
+    else setTimeout(answer, delayMsecs);
   });
   socket.on("error", () => {});
+  socket.on("close", () => open--);
 });
 
-server.listen(0, "127.0.0.1", () => serve({ ready: { port: server.address().port } }));
+// The backlog is for clients that open many sockets at once.
+server.listen(0, "127.0.0.1", 4_096, () =>
+  serve({
+    ready: { port: server.address().port },
+    reply: () => {
+      const most = mostOpen;
+      mostOpen = open;
+      return { mostOpen: most };
+    },
+  }),
+);

@@ -4,11 +4,15 @@
 import { fork } from "node:child_process";
 
 /**
- * Starts `file` with `settings` and waits until it is ready.
+ * Starts `file` with `settings`, `env` added to the environment and `execArgv` for Node.js itself, and waits
+ * until it is ready.
  * Returns what it said then, `ask(question)` for its answers, and `stop()`.
  */
-export async function start(file, settings, env = {}) {
-  const child = fork(file, [JSON.stringify(settings)], { env: { ...process.env, ...env } });
+export async function start(file, settings, env = {}, execArgv = []) {
+  const child = fork(file, [JSON.stringify(settings)], {
+    env: { ...process.env, ...env },
+    execArgv: [...process.execArgv, ...execArgv],
+  });
   let waiting = null;
   let ended = null;
   const next = () =>

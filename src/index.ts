@@ -4,7 +4,7 @@
  */
 
 export type { ResponseBody } from "./client/body.ts";
-export { Client } from "./client/client.ts";
+export { Client, type ClientEvents } from "./client/client.ts";
 export type {
   ClientOptions,
   LiveOptions,
@@ -19,6 +19,13 @@ export type {
   ResponseHeaders,
   Timings,
 } from "./client/response.ts";
+export { ClientLane, ClientService } from "./client/service.ts";
+export type {
+  LaneRequest,
+  LiveServiceOptions,
+  ServiceOptions,
+  ServiceSettings,
+} from "./client/service-options.ts";
 export type { Query } from "./client/target.ts";
 export type { Msecs } from "./core/clock.ts";
 export {
@@ -40,17 +47,23 @@ export {
 } from "./core/errors.ts";
 export type { DurationSummary } from "./core/histogram.ts";
 export type { IdleClosing } from "./core/idle-history.ts";
+export type { LaneOptions, Overload } from "./core/lane-options.ts";
 export type { CoreOptions, PoolOptions } from "./core/options.ts";
+export type { OriginPattern } from "./core/origin-pattern.ts";
 export type { ResendMode } from "./core/resend.ts";
 export type { RetireReason } from "./core/retire.ts";
+export type { Saturation } from "./core/saturation.ts";
 export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
 export type { ClientClock, ClockTimer } from "./net/clock.ts";
 export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
 export type {
   ClientStats,
   IdleWindowStats,
+  LaneHighWater,
   LaneStats,
+  LaneTotals,
   LeakStats,
   OriginStats,
+  ServiceStats,
   SocketCounts,
 } from "./observe/stats.ts";

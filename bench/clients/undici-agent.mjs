@@ -5,8 +5,8 @@ export const name = "undici request (Agent)";
 export async function start(url, sockets) {
   const dispatcher = new Agent({ connections: sockets, pipelining: 1 });
   return {
-    run: async () => {
-      const response = await request(url, { dispatcher });
+    run: async (signal) => {
+      const response = await request(url, { dispatcher, signal });
       await response.body.text();
     },
     stop: () => dispatcher.destroy(),

@@ -5,8 +5,8 @@ export const name = "undici Pool.request";
 export async function start(url, sockets) {
   const pool = new Pool(url, { connections: sockets, pipelining: 1 });
   return {
-    run: async () => {
-      const response = await pool.request({ path: "/", method: "GET" });
+    run: async (signal) => {
+      const response = await pool.request({ path: "/", method: "GET", signal });
       await response.body.text();
     },
     stop: () => pool.destroy(),

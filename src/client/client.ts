@@ -1,11 +1,12 @@
 /**
  * `Client`: the pools, the sockets under them and the requests on top, put together.
  */
+import { EventEmitter } from "node:events";
 import { ClientClosedError, type KeeplineError } from "../core/errors.ts";
 import { invalidOption, wholeNumber } from "../core/rules.ts";
+import type { Saturation } from "../core/saturation.ts";
+import { SaturationWarning } from "../observe/saturation-warning.ts";
 import { type ClientStats, snapshot } from "../observe/stats.ts";
-import { Exchange } from "./exchange.ts";
-import { CallSite, isTraced } from "./leaks.ts";
 import {
   type ClientOptions,
   type LiveOptions,
@@ -13,21 +14,39 @@ import {
   resolveClientOptions,
   resolveLiveOptions,
 } from "./options.ts";
-import { checkRequestOptions, noOptions, prepare, type RequestOptions } from "./request.ts";
+import { noOptions, type RequestOptions } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
+import { type Sender, send } from "./send.ts";
+import { ClientService, configureService, removeService } from "./service.ts";
+import type { LiveServiceOptions } from "./service-options.ts";
 import { Targets } from "./target.ts";
-import { World } from "./world.ts";
+import { type SaturationListener, World } from "./world.ts";
+
+/** What a client emits. */
+export interface ClientEvents {
+  /** Requests of a lane wait for `saturationMsecs`, or are refused. */
+  saturated: [lane: Saturation];
+  /** Neither was the case for as long. */
+  relieved: [lane: Saturation];
+}
 
 /** An HTTP/1.1 client with a pool of keep-alive connections for each origin. */
-export class Client {
+export class Client extends EventEmitter<ClientEvents> {
   readonly #world: World;
-  readonly #targets = new Targets();
+  readonly #sender: Sender;
 
   /**
    * @throws InvalidOptionError when an option is unknown or not allowed.
    */
   constructor(options?: ClientOptions) {
-    this.#world = new World(resolveClientOptions(options));
+    super();
+    const warning = new SaturationWarning();
+    const report: SaturationListener = (change, lane) => {
+      if (change === "saturated") warning.saturated(lane, this.#world.clock());
+      this.emit(change, lane);
+    };
+    this.#world = new World(resolveClientOptions(options), report);
+    this.#sender = { world: this.#world, targets: new Targets() };
   }
 
   /** The options in force, complete. */
@@ -45,33 +64,17 @@ export class Client {
    * with the signal's reason when aborted, and otherwise with one of the errors of `KeeplineError`.
    */
   request(url: string | URL, options: RequestOptions = noOptions): Promise<ClientResponse> {
-    return new Promise((resolve, reject) => {
-      const world = this.#world;
-      if (options !== noOptions) checkRequestOptions(options);
-      const target = this.#targets.find(url, options.query);
-      const request = prepare(target, options, world.options.keepAlive);
-      if (options.signal?.aborted === true) {
-        if (request.body.kind === "stream" && !request.body.canRepeat) request.body.open().cancel();
-        throw options.signal.reason;
-      }
-      const now = world.clock();
-      const pool = world.poolOf(target, now);
-      const callSite = isTraced(pool.tally, world.options.leakTimeoutMsecs)
-        ? new CallSite(requestMethod)
-        : null;
-      const exchange = new Exchange(
-        world,
-        target.origin,
-        request,
-        options,
-        now,
-        callSite,
-        resolve,
-        reject,
-      );
-      world.started();
-      exchange.start(pool);
-    });
+    return send(this.#sender, url, options, null, requestMethod);
+  }
+
+  /**
+   * The service of this name, to be handed to a part of the program: it can send requests to its origins, and reaches
+   * nothing else of the client.
+   *
+   * @throws InvalidOptionError when there is none.
+   */
+  service(name: string): ClientService {
+    return new ClientService(this.#sender, name);
   }
 
   /** Counters and sizes of all pools, as plain JSON. */
@@ -84,12 +87,31 @@ export class Client {
    * now on: idle connections over them are closed at once, busy ones when they are free. Timeouts, `resend` and
    * `leakTimeoutMsecs` hold for requests made from now on.
    *
-   * @throws InvalidOptionError when an option is not allowed, or is `connect` or `clock`. Nothing has changed then.
+   * @throws InvalidOptionError when an option is not allowed, or is `connect`, `clock` or `services`. Nothing has changed then.
    */
   configure(options: LiveOptions): void {
     const world = this.#world;
-    world.options = resolveLiveOptions(world.options, options);
-    world.pools.configure(world.options, world.clock());
+    world.configure(resolveLiveOptions(world.options, options), "client.configure()");
+  }
+
+  /**
+   * Changes a service while requests are under way, or adds one; what is not named keeps its value, and a lane that is
+   * null is removed. Connections and pending requests of origins that change hands go along; pending requests of a lane
+   * that was removed wait in the lane `default`.
+   *
+   * @throws InvalidOptionError when an option is not allowed, InvalidRequestError when an origin in use would be in two services. Nothing has changed then.
+   */
+  configureService(name: string, options: LiveServiceOptions): void {
+    configureService(this.#sender, name, options);
+  }
+
+  /**
+   * Removes a service. Its origins belong to the service `default` then, with all that waits and is under way.
+   *
+   * @throws InvalidOptionError when there is no service of this name. Removing `default` takes its own options back.
+   */
+  removeService(name: string): void {
+    removeService(this.#sender, name);
   }
 
   /**
@@ -101,7 +123,7 @@ export class Client {
     return new Promise((resolve, reject) => {
       const fault = wholeNumber(1, "finite")(count);
       if (fault !== null) throw invalidOption("count", count, fault, "client.warm()");
-      const target = this.#targets.find(url, undefined);
+      const target = this.#sender.targets.find(url, undefined);
       const world = this.#world;
       if (world.pools.isClosing) throw new ClientClosedError("the client is closed");
       const now = world.clock();

@@ -38,14 +38,11 @@ import {
   type ResponseOwner,
   type Timings,
 } from "./response.ts";
+import type { ResolvedService } from "./service-options.ts";
 import { type Stage, stageWords } from "./stage.ts";
 
 /** What an exchange needs from its client. */
 export interface ExchangeWorld extends Http1World {
-  readonly options: RequestTimeouts & {
-    readonly resend: ResendMode;
-    readonly leakTimeoutMsecs: Msecs;
-  };
   /** The exchange is over, in whatever way. */
   finished(): void;
   /** The exchange waits for the program to read, until it has `resumed`. */
@@ -73,14 +70,15 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   readonly closesConnection: boolean;
   readonly isIdempotent: boolean;
   readonly resendMode: ResendMode;
-  readonly lane = "default";
+  readonly lane: string;
   readonly queueTimeoutMsecs: Msecs | null;
+  readonly maxHeaderBytes: number;
   rawTrailers: readonly string[] = noTrailers;
   readonly #world: ExchangeWorld;
   readonly #origin: string;
   readonly #options: RequestOptions;
-  /** The client's options when the request was made, which hold for all of it. */
-  readonly #defaults: ExchangeWorld["options"];
+  /** Its service when the request was made, whose options hold for all of it. */
+  readonly #service: ResolvedService;
   #resolve: (response: ClientResponse) => void;
   #reject: (error: unknown) => void;
   readonly #startedAt: Msecs;
@@ -107,6 +105,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   constructor(
     world: ExchangeWorld,
     origin: string,
+    service: ResolvedService,
+    lane: string,
     request: PreparedRequest,
     options: RequestOptions,
     startedAt: Msecs,
@@ -121,8 +121,10 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     this.expectsContinue = request.expectsContinue;
     this.closesConnection = request.closesConnection;
     this.isIdempotent = request.isIdempotent;
-    this.#defaults = world.options;
-    this.resendMode = options.resend ?? world.options.resend;
+    this.#service = service;
+    this.lane = lane;
+    this.resendMode = options.resend ?? service.options.resend;
+    this.maxHeaderBytes = service.options.maxHeaderBytes;
     this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
     this.#world = world;
     this.#origin = origin;
@@ -145,7 +147,8 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
-      this.#world.pools.timers.set(this.#whole, this.#startedAt + wholeMsecs, this.#startedAt);
+      this.latestAt = this.#startedAt + wholeMsecs;
+      this.#world.pools.timers.set(this.#whole, this.latestAt, this.#startedAt);
     }
     this.#world.pools.acquire(pool, this, this.#startedAt);
   }
@@ -206,7 +209,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     // The body did not come with its head: from here on its connection hangs on the program.
     this.#clientBody = null;
     if (this.#pool !== null) sawOpenBody(this.#pool.tally);
-    const { leakTimeoutMsecs } = this.#defaults;
+    const { leakTimeoutMsecs } = this.#service.options;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
     this.#callSite = null;
     const { timers } = this.#world.pools;
@@ -378,7 +381,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   };
 
   #timedOut(error: KeeplineError): void {
-    const pool = this.#pool ?? this.pool;
+    const pool = this.#pool ?? this.place?.pool ?? null;
     if (pool !== null) pool.tally.failed++;
     this.#giveUp({ error }, "timed-out");
   }
@@ -411,12 +414,16 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   }
 
   #timeout(name: keyof RequestTimeouts): Msecs {
-    return this.#options[name] ?? this.#defaults[name];
+    const own = this.#options[name];
+    if (own !== undefined) return own;
+    const { lanes, options } = this.#service;
+    if (name !== "requestTimeoutMsecs") return options[name];
+    return lanes.get(this.lane)?.requestTimeoutMsecs ?? options.requestTimeoutMsecs;
   }
 
   #context(): ErrorContext {
     const requestSent = this.#connection !== null || this.resending?.isSent === true;
-    return { origin: this.#origin, service: "default", lane: this.lane, requestSent };
+    return { origin: this.#origin, service: this.#service.name, lane: this.lane, requestSent };
   }
 }
 

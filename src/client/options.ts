@@ -16,6 +16,7 @@ import {
 } from "../core/rules.ts";
 import { type ClientClock, checkClock, systemClock } from "../net/clock.ts";
 import { type ConnectOptions, connectRules } from "../net/connect-options.ts";
+import type { ServiceOptions } from "./service-options.ts";
 
 /** How long the parts of a request may take, in ms. `Infinity` means no limit. */
 export interface RequestTimeouts {
@@ -39,10 +40,18 @@ export interface ResolvedOptions extends CoreOptions, RequestTimeouts {
   readonly connect: ConnectOptions;
   /** Where time comes from. */
   readonly clock: ClientClock;
+  /** Services by name, as they were given and changed since: see `ServiceOptions`. */
+  readonly services: Readonly<Record<string, ServiceOptions>>;
 }
 
-/** Options that hold for the life of a client. */
-type Lasting = "connect" | "clock";
+/** Options that `configure` does not change. */
+type Lasting = "connect" | "clock" | "services";
+
+const lastingWords: Readonly<Record<Lasting, string>> = {
+  connect: "make a new Client instead",
+  clock: "make a new Client instead",
+  services: "call client.configureService()",
+};
 
 /** What `new Client()` takes: all optional. */
 export type ClientOptions = Given<Omit<ResolvedOptions, "connect">> & {
@@ -50,7 +59,7 @@ export type ClientOptions = Given<Omit<ResolvedOptions, "connect">> & {
   readonly connect?: Given<ConnectOptions> | undefined;
 };
 
-/** What `client.configure()` takes: everything but `connect` and `clock`. */
+/** What `client.configure()` takes: everything but `connect`, `clock` and `services`. */
 export type LiveOptions = Given<Omit<ResolvedOptions, Lasting>>;
 
 /** Rows that a request can override. */
@@ -118,6 +127,13 @@ export const clientRules = {
     unit: null,
     doc: "where time comes from: the system, or a clock that a test moves",
   } satisfies Rule<ClientClock>,
+  services: {
+    default: Object.freeze({}),
+    // Checked by `resolveServices`, so that a message names the option inside.
+    check: () => null,
+    unit: null,
+    doc: "services by name, each with its origins, its own values of the options above, and its lanes",
+  } satisfies Rule<ResolvedOptions["services"]>,
 } as const satisfies Rules<ResolvedOptions>;
 
 /**
@@ -146,12 +162,13 @@ export function resolveLiveOptions(
   given: LiveOptions,
 ): Readonly<ResolvedOptions> {
   const where = "client.configure()";
-  for (const option of ["connect", "clock"] satisfies Lasting[]) {
+  for (const [option, words] of Object.entries(lastingWords)) {
     if (typeof given !== "object" || given === null || !(option in given)) continue;
-    const message = `${where}: ${option} cannot be changed: make a new Client instead`;
+    const message = `${where}: ${option} cannot be changed: ${words}`;
     throw new InvalidOptionError(option, "TypeError", message);
   }
   const live = resolveOptions<Omit<ResolvedOptions, Lasting>>(liveRules, given, where, "", present);
   checkTogether(live, where);
-  return Object.freeze({ ...live, connect: present.connect, clock: present.clock });
+  const { connect, clock, services } = present;
+  return Object.freeze({ ...live, connect, clock, services });
 }

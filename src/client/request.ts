@@ -34,6 +34,8 @@ export interface RequestOptions extends Given<RequestTimeouts> {
   readonly signal?: AbortSignal | undefined;
   /** This request's own `resend`. */
   readonly resend?: ResendMode | undefined;
+  /** The lane of its service that it goes by; by default what the service's `laneFor` says, or `default`. */
+  readonly lane?: string | undefined;
   /** This request's own `queueTimeoutMsecs`. */
   readonly queueTimeoutMsecs?: Msecs | undefined;
 }
@@ -73,6 +75,7 @@ export const requestRules = {
     doc: "aborts the request in whatever phase it is",
   },
   resend: { ...resendRule, default: undefined },
+  lane: { ...checkedElsewhere, doc: "lane of its service; else what `laneFor` says, or `default`" },
   queueTimeoutMsecs: { ...coreRules.queueTimeoutMsecs, default: undefined },
   headersTimeoutMsecs: { ...timeoutRules.headersTimeoutMsecs, default: undefined },
   bodyTimeoutMsecs: { ...timeoutRules.bodyTimeoutMsecs, default: undefined },

@@ -8,6 +8,7 @@ import type { KeeplineError } from "../core/errors.ts";
 import type { Pool } from "../core/pool.ts";
 import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
+import type { Saturation } from "../core/saturation.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { HttpExchange } from "../http1/exchange.ts";
 import { Alarm } from "../net/alarm.ts";
@@ -15,7 +16,11 @@ import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
 import type { ExchangeWorld } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { type ResolvedService, resolveServices } from "./service-options.ts";
 import { addressOf, type Target } from "./target.ts";
+
+/** Told when a lane becomes saturated, and when it is not any more. */
+export type SaturationListener = (change: "saturated" | "relieved", lane: Saturation) => void;
 
 type Lease = Connection<HttpExchange, Http1Connection>;
 
@@ -25,6 +30,9 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   readonly dialer: Dialer;
   readonly clock: Clock;
   options: Readonly<ResolvedOptions>;
+  /** By name, `default` first. */
+  services: ReadonlyMap<string, ResolvedService>;
+  readonly #report: SaturationListener;
   readonly #alarm: Alarm;
   /** Requests and warm-ups under way. */
   #activeCount = 0;
@@ -32,16 +40,39 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   #pausedCount = 0;
   #idleWaiters: (() => void)[] = [];
 
-  constructor(options: Readonly<ResolvedOptions>) {
+  /** `report` is told what becomes of lanes, never within a call of the core. */
+  constructor(options: Readonly<ResolvedOptions>, report: SaturationListener) {
     this.options = options;
+    this.#report = report;
+    this.services = resolveServices(options.services, options, "new Client()");
     this.clock = readerOf(options.clock);
     this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
     this.dialer = new Dialer(options.connect, this.clock);
-    this.pools = new Pools(options, this, Math.random);
+    this.pools = new Pools(options, this, Math.random, [...this.services.values()]);
   }
 
-  get maxHeaderBytes(): number {
-    return this.options.maxHeaderBytes;
+  /**
+   * Takes other options and services.
+   *
+   * @throws InvalidOptionError, InvalidRequestError. Nothing has changed then.
+   */
+  configure(options: Readonly<ResolvedOptions>, where: string): void {
+    const services = resolveServices(options.services, options, where);
+    this.pools.configure(options, [...services.values()], this.clock());
+    this.options = options;
+    this.services = services;
+  }
+
+  /** The service that has the origin of `target`. */
+  serviceOf(target: Target): ResolvedService {
+    const { pool } = target;
+    const { name } =
+      pool === null || pool.isDropped ? this.pools.serviceOf(target.origin) : pool.service;
+    return this.services.get(name) as ResolvedService;
+  }
+
+  maxHeaderBytesOf(service: string): number {
+    return this.services.get(service)?.options.maxHeaderBytes ?? this.options.maxHeaderBytes;
   }
 
   /** The pool for `target`, made when there is none. */
@@ -105,6 +136,11 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
 
   retire(connection: Lease): void {
     connection.transport?.close();
+  }
+
+  saturation(change: "saturated" | "relieved", lane: Saturation): void {
+    // Who listens may ask for more at once, and may throw.
+    queueMicrotask(() => this.#report(change, lane));
   }
 
   wakeAt(at: Msecs): void {

@@ -1,11 +1,10 @@
 /**
- * A limit on open sockets. Budgets nest (origin → client): a dial takes one permit from every budget on
- * its way up or none at all, and a closed connection gives all of them back.
+ * A limit on open sockets. Budgets nest (origin → service → client): a dial takes one permit from every
+ * budget on its way up or none at all, and a closed connection gives all of them back.
  * Invariant: `open` never exceeds what the limit was when the permit was taken.
  */
 import type { Connection } from "./connection.ts";
-import type { Dialing } from "./dialing.ts";
-import { Heap } from "./heap.ts";
+import type { Line } from "./line.ts";
 import type { PendingRequest } from "./pending.ts";
 
 /** A connection's place in one idle list. */
@@ -39,6 +38,24 @@ export class IdleList<R extends PendingRequest, T> {
     this.count++;
   }
 
+  /** Puts a link in its place by when it became idle. */
+  insert(link: IdleLink<R, T>): void {
+    const since = idleSince(link);
+    let longer = this.#shortest;
+    while (longer !== null && idleSince(longer) > since) longer = longer.longer;
+    if (longer === this.#shortest) {
+      this.push(link);
+      return;
+    }
+    const shorter = longer === null ? this.#longest : longer.shorter;
+    link.longer = longer;
+    link.shorter = shorter;
+    if (longer === null) this.#longest = link;
+    else longer.shorter = link;
+    if (shorter !== null) shorter.longer = link;
+    this.count++;
+  }
+
   remove(link: IdleLink<R, T>): void {
     if (link.longer === null) this.#longest = link.shorter;
     else link.longer.shorter = link.shorter;
@@ -49,20 +66,31 @@ export class IdleList<R extends PendingRequest, T> {
   }
 }
 
+function idleSince<R extends PendingRequest, T>({ connection }: IdleLink<R, T>): number {
+  return connection.state.kind === "idle" ? connection.state.since : Number.POSITIVE_INFINITY;
+}
+
 /** One level of limits. */
 export class Budget<R extends PendingRequest, T> {
-  /** The option that sets the limit, for messages. */
-  readonly name: "maxSockets" | "maxTotalSockets";
+  /** What sets the limit, for messages: the option, and of whom. */
+  readonly name: string;
   /** Sockets that may be open; `Infinity` means any number. */
   limit: number;
   /** Sockets that are open: dialing, idle, busy and draining ones. */
   open = 0;
-  readonly parent: Budget<R, T> | null;
+  /** The most that were open at once. */
+  mostOpen = 0;
+  /** Sockets reserved for lanes under this budget. */
+  reserved = 0;
+  /** Sockets that are claimed, or reserved for lanes that have not claimed them: see `PoolLane`. */
+  committed = 0;
+  /** The next wider budget. Changed by `moveTo` alone. */
+  parent: Budget<R, T> | null;
   readonly idle = new IdleList<R, T>();
-  /** Pools that want to dial and were refused here, by how long their request has waited. */
-  readonly waiting = new Heap<Dialing<R, T>>();
+  /** Who waits for a place here; null where one pool has all of it. */
+  line: Line<R, T> | null = null;
 
-  constructor(name: "maxSockets" | "maxTotalSockets", limit: number, parent: Budget<R, T> | null) {
+  constructor(name: string, limit: number, parent: Budget<R, T> | null) {
     this.name = name;
     this.limit = limit;
     this.parent = parent;
@@ -88,25 +116,34 @@ export class Budget<R extends PendingRequest, T> {
     return false;
   }
 
-  /** The pool whose next dial has been waited for longest. Ranks are put right here, when they are needed. */
-  firstWaiting(): Dialing<R, T> | null {
-    for (let first = this.waiting.top; first !== null; first = this.waiting.top) {
-      const sequence = first.nextSequence;
-      if (sequence === first.rank) return first;
-      if (sequence === null) this.waiting.remove(first);
-      else this.waiting.place(first, sequence);
-    }
-    return null;
-  }
-
   /** Takes a permit here and above. The caller has seen `firstFull()` return null. */
   take(): void {
-    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) each.open++;
+    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+      if (++each.open > each.mostOpen) each.mostOpen = each.open;
+    }
   }
 
   /** Gives a permit back, here and above. */
   give(): void {
     for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) each.open--;
+  }
+
+  /** Counts under another budget from now on, with the idle ones of `connections`. The limits there may be exceeded then. */
+  moveTo(parent: Budget<R, T>, connections: Iterable<Connection<R, T>>): void {
+    const idle = [...connections].filter((each) => each.state.kind === "idle");
+    for (const { idleLinks } of idle) this.removeIdle(idleLinks);
+    for (let each = this.parent; each !== null; each = each.parent) each.open -= this.open;
+    this.parent = parent;
+    for (let each: Budget<R, T> | null = parent; each !== null; each = each.parent) {
+      each.open += this.open;
+      each.mostOpen = Math.max(each.mostOpen, each.open);
+    }
+    for (const { idleLinks } of idle) {
+      let level = 0;
+      for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+        each.idle.insert(idleLinks[level++] as IdleLink<R, T>);
+      }
+    }
   }
 
   /** The links that a connection under this budget needs, from here upwards. */

@@ -47,6 +47,8 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   leasedAt: Msecs = 0;
   /** While idle: the instant from which on it must not be used. */
   usableUntil: Msecs = 0;
+  /** Requests that hold it now. */
+  readonly holders: R[] = [];
   /** Its places in the idle list of every budget above it. */
   readonly idleLinks: readonly IdleLink<R, T>[];
 
@@ -58,7 +60,7 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
     this.idleLinks = pool.budget.links(this);
   }
 
-  /** Requests that hold it now. */
+  /** How many requests hold it now. */
   get leases(): number {
     const { state } = this;
     return state.kind === "busy" || state.kind === "draining" ? state.leases : 0;

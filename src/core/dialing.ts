@@ -8,11 +8,12 @@ import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { afterFailure, type DialHealth, isDown, well } from "./dial-health.ts";
-import { ConnectError } from "./errors.ts";
-import type { Ranked } from "./heap.ts";
+import { ConnectError, ConnectTimeoutError, type KeeplineError } from "./errors.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
+import type { PoolLane } from "./pool-lane.ts";
 import type { Pools } from "./pools.ts";
+import { contextOf } from "./report.ts";
 import { Deadline } from "./timers.ts";
 import { WarmUp } from "./warm-up.ts";
 
@@ -27,14 +28,11 @@ const unwantedMsecs: Msecs = 1_000;
 const yieldAfterMsecs: Msecs = 100;
 
 /** The dials of one pool. As a deadline it is the end of a back-off. */
-export class Dialing<R extends PendingRequest, T> extends Deadline implements Ranked {
+export class Dialing<R extends PendingRequest, T> extends Deadline {
   readonly pool: Pool<R, T>;
   readonly warmUp = new WarmUp();
-  rank = 0;
-  heapIndex = -1;
   readonly #world: Pools<R, T>;
   #health: DialHealth = well;
-  #waitingAt: Budget<R, T> | null = null;
   /** Warm-up does not dial before. */
   #spareAt: Msecs = 0;
 
@@ -42,17 +40,6 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     super();
     this.#world = world;
     this.pool = pool;
-  }
-
-  /** How long the next dial has been waited for, as a place in the order of arrival; null when none is wanted. */
-  get nextSequence(): number | null {
-    const { uncovered } = this.pool.queue;
-    return uncovered === null ? null : uncovered.sequence;
-  }
-
-  /** True when failures are repeated. */
-  get isDown(): boolean {
-    return isDown(this.#health);
   }
 
   /** What the last dial failed with; null when it did not. */
@@ -64,9 +51,38 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     this.#health = well;
   }
 
-  /** A dial that began at `since` has failed. */
-  failed(since: Msecs, cause: unknown, now: Msecs): void {
-    this.#health = afterFailure(this.#health, since, cause, now, this.#world.random);
+  /** The dial of `connection` has failed, and with it the request that has waited longest for it. */
+  ended(
+    connection: Connection<R, T>,
+    reason: "dial-failed" | "connect-timeout",
+    cause: unknown,
+    now: Msecs,
+  ): void {
+    const { state } = connection;
+    if (state.kind !== "dialing") return; // superseded
+    const { pool } = this;
+    const { lanes } = pool;
+    const errorFor = (request: R | null): KeeplineError =>
+      reason === "dial-failed"
+        ? new ConnectError({ ...contextOf(pool, request), cause })
+        : new ConnectTimeoutError(pool.options.connectTimeoutMsecs, contextOf(pool, request));
+    // When the other dials under way suffice for all whom they may be for, this one was nobody's.
+    const wasNeeded = lanes.coveredCount >= pool.roster.dialingCount;
+    const unlucky = wasNeeded ? lanes.longestCovered() : null;
+    const firstLater = this.#world.nextSequence;
+    const failure = cause ?? errorFor(null);
+    this.#health = afterFailure(this.#health, state.since, failure, now, this.#world.random);
+    pool.retire(connection, reason, now);
+    // With nothing open and repeated failures there is no hope for the others: they fail, not hang.
+    const failAll = isDown(this.#health) && pool.budget.open === 0;
+    for (let next = unlucky; next !== null; next = failAll ? lanes.longest() : null) {
+      if (next.sequence >= firstLater) break; // made by the port in answer to a refusal
+      if (next.phase !== "pending") continue; // the port was quicker
+      pool.tally.failed++;
+      pool.waiting.refuse(next, errorFor(next), now);
+    }
+    if (!this.warmUp.isOver) this.warmUp.fail(errorFor(null));
+    this.#world.touch(pool); // again: the port may have had events of its own meanwhile
   }
 
   /** The server closed a connection that no request had used: it may not want any held ready. */
@@ -78,14 +94,24 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     this.#world.touch(this.pool);
   }
 
-  /** True when another origin's request has waited so much longer that this origin's place is due to it. */
-  mustYield(): boolean {
-    const own = this.pool.queue.head;
-    if (own === null) return false; // idle connections are offered anyway
-    for (let each = this.pool.budget.parent; each !== null; each = each.parent) {
-      if (each.waiting.size === 0 || !each.isFull) continue;
-      const other = each.firstWaiting()?.pool.queue.uncovered ?? null;
-      if (other !== null && other.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
+  /**
+   * True when the place of a free connection is due to another origin, though it could serve `next`: whose request has waited
+   * so much longer, or whose lane is due.
+   */
+  mustYield(next: PoolLane<R, T> | null, isFresh: boolean): boolean {
+    const { budget, lanes, service } = this.pool;
+    if (lanes.count === 0) return false; // idle connections are offered anyway
+    for (let each = budget.parent; each !== null; each = each.parent) {
+      if (each.line === null || each.line.size === 0 || !each.isFull) continue;
+      const isOfService = each === service.budget;
+      if (isOfService && lanes.isDueElsewhere(isFresh)) return true;
+      const other = each.line.first();
+      // In a service the lanes take turns, and the longest wait counts within each; between services it is all that counts.
+      if (other === null || (isOfService && other.lane !== next?.lane)) continue;
+      const own = isOfService ? (next?.longestFor(isFresh) ?? null) : lanes.longestFor(isFresh);
+      const longest = other.nextToDial;
+      if (own === null || longest === null) continue;
+      if (longest.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
     }
     return false;
   }
@@ -94,47 +120,76 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
   review(now: Msecs): void {
     this.demand(now);
     // Nobody wants a dial any more: a back-off that still runs would end for nothing.
-    if (this.pool.queue.uncovered === null && this.#spareWanted() <= 0) {
+    if (!this.#isWanted && this.#spareWanted() <= 0) {
       this.#world.timers.clear(this);
     }
     if (this.warmUp.isOver) return;
-    const { origin, roster } = this.pool;
+    const { roster } = this.pool;
     const failure =
       this.#health.kind === "failing" && !this.#mayDial(now)
-        ? new ConnectError({ origin, service: "default", cause: this.#health.cause })
+        ? new ConnectError({ ...contextOf(this.pool, null), cause: this.#health.cause })
         : null;
     this.warmUp.tell(roster.openCount, roster.dialingCount > 0, failure);
   }
 
   /** Dials as often as pending requests and warm-up need and the limits allow. */
   demand(now: Msecs): void {
-    for (let next = this.pool.queue.uncovered; next !== null; next = this.pool.queue.uncovered) {
+    const { waiting } = this.pool.lanes;
+    // A dial may change the lanes under way, so they are looked at until none dials any more.
+    for (let hasDialed = waiting.length > 0; hasDialed; ) {
+      hasDialed = false;
+      for (let index = 0; index < waiting.length; index++) {
+        if (this.#demandFor(waiting[index] as PoolLane<R, T>, now)) hasDialed = true;
+      }
+    }
+    // Warm-up takes what is free: it comes after all who wait, and takes no other origin's idle socket.
+    while (this.#spareWanted() > 0 && !this.pool.budget.isFull && this.#mayDialSpare(now)) {
+      if (this.#blockingBudget(null) !== null) return;
+      this.#dial(now);
+    }
+  }
+
+  /** Dials for one lane. Returns whether there was a dial. */
+  #demandFor(lane: PoolLane<R, T>, now: Msecs): boolean {
+    const { budget, lanes } = this.pool;
+    let hasDialed = false;
+    for (;;) {
+      lanes.cover(); // a dial under way that is for nobody comes before a further one
+      const next = lane.nextToDial;
+      if (next === null) break;
+      if (!lane.mayClaim) {
+        lanes.isHeldBack = true;
+        const { keeper } = lane;
+        lane.waitAt(keeper === budget ? null : keeper);
+        return hasDialed;
+      }
       if (!this.#mayDial(now)) break;
-      if (this.pool.budget.isFull) {
+      if (budget.isFull) {
         // What is idle while a request waits is none that it may use.
-        const { longest } = this.pool.budget.idle;
+        const { longest } = budget.idle;
         if (longest === null) break;
         this.pool.retire(longest, "made-room", now);
         continue;
       }
-      const blocking = this.#blockingBudget(next.sequence);
+      const blocking = this.#blockingBudget(lane);
       if (blocking === null) {
         this.#dial(now);
+        hasDialed = true;
         continue;
       }
       const victim = blocking.idle.longest;
-      if (victim === null || this.#isBehind(blocking, next.sequence)) {
-        this.#waitAt(blocking, next.sequence);
-        return;
+      if (victim === null || this.#isBehind(blocking, lane)) {
+        lane.waitAt(blocking);
+        return hasDialed;
       }
       victim.pool.retire(victim, "total-limit", now);
     }
-    this.#waitAt(null, 0);
-    // Warm-up takes what is free: it comes after all who wait, and takes no other origin's idle socket.
-    while (this.#spareWanted() > 0 && !this.pool.budget.isFull && this.#mayDialSpare(now)) {
-      if (this.#blockingBudget(Number.POSITIVE_INFINITY) !== null) return;
-      this.#dial(now);
-    }
+    lane.waitAt(null);
+    return hasDialed;
+  }
+
+  get #isWanted(): boolean {
+    return this.pool.lanes.waiting.some((each) => each.nextToDial !== null);
   }
 
   #mayDial(now: Msecs): boolean {
@@ -165,26 +220,22 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Ra
     const wanted = Math.max(minFreeSockets - idleCount, this.warmUp.target - openCount);
     // What could not be kept would be closed at once and wanted again, without end.
     const keepable = (this.pool.idle.canKeepSpare ? maxFreeSockets : 0) - idleCount;
-    return Math.min(wanted, keepable) + this.pool.queue.count - dialingCount;
+    return Math.min(wanted, keepable) + this.pool.lanes.coveredCount - dialingCount;
   }
 
-  /** The nearest shared budget that is full, or in which somebody has waited longer. */
-  #blockingBudget(sequence: number): Budget<R, T> | null {
+  /** The nearest shared budget that is full, or in which somebody else is due; for a spare connection (null), anybody. */
+  #blockingBudget(lane: PoolLane<R, T> | null): Budget<R, T> | null {
     for (let each = this.pool.budget.parent; each !== null; each = each.parent) {
-      if (each.isFull || this.#isBehind(each, sequence)) return each;
+      if (each.isFull || this.#isBehind(each, lane)) return each;
     }
     return null;
   }
 
-  #isBehind(budget: Budget<R, T>, sequence: number): boolean {
-    const first = budget.firstWaiting();
-    return first !== null && first !== this && first.rank < sequence;
-  }
-
-  #waitAt(budget: Budget<R, T> | null, sequence: number): void {
-    if (this.#waitingAt !== budget) this.#waitingAt?.waiting.remove(this);
-    this.#waitingAt = budget;
-    budget?.waiting.place(this, sequence);
+  /** True when somebody stands before `lane` in the line of `budget`. */
+  #isBehind(budget: Budget<R, T>, lane: PoolLane<R, T> | null): boolean {
+    const { line } = budget;
+    if (line === null || line.size === 0) return false;
+    return lane === null ? line.first() !== null : line.hasBefore(lane);
   }
 
   #dial(now: Msecs): void {

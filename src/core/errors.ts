@@ -4,6 +4,7 @@
  * the server. Codes are stable; messages are not.
  */
 import type { Msecs } from "./clock.ts";
+import type { Overload } from "./lane-options.ts";
 
 /** What every error can carry beside its message. */
 export interface ErrorContext {
@@ -21,12 +22,12 @@ export interface ErrorContext {
 
 /** The sockets and requests of an origin at the moment of an error. */
 export interface PoolCounts {
-  /** Sockets held: idle, busy and dialing. */
+  /** Sockets that count for `limit`: idle, busy and dialing; those of the lane where its own limit was met. */
   readonly open: number;
   /** The limit on `open` that was in force; `Infinity` means none. */
   readonly limit: number;
-  /** The option that sets `limit`. */
-  readonly limitName: "maxSockets" | "maxTotalSockets";
+  /** What sets `limit`: an option, and of what where it is not the pool's, as in `maxSockets of lane reports`. */
+  readonly limitName: string;
   /** Requests that were waiting for a socket. */
   readonly pending: number;
 }
@@ -80,32 +81,47 @@ export class InvalidRequestError extends KeeplineError {
   readonly code = "ERR_KEEPLINE_INVALID_REQUEST";
 }
 
-/** `maxPending` requests were waiting already. Raised at once; the request never waited. */
+/** `maxPending` requests of the lane were waiting already, or it lets none wait. Raised at once, but for the oldest request of a `newest-first` lane. */
 export class QueueFullError extends KeeplineError {
   readonly code = "ERR_KEEPLINE_QUEUE_FULL";
 
-  constructor(counts: PoolCounts & { readonly maxPending: number }, context: ErrorContext) {
+  constructor(
+    counts: PoolCounts & { readonly maxPending: number; readonly overload: Overload },
+    context: ErrorContext,
+  ) {
+    const { open, limit, limitName, pending, maxPending, overload } = counts;
+    const sockets = `open ${open}/${limit} ${limitName}`;
     super(
-      `the queue of ${context.origin} is full (pending ${counts.pending}/${counts.maxPending}, ` +
-        `open ${counts.open}/${counts.limit} ${counts.limitName}): raise a limit or send less at once`,
+      overload === "reject"
+        ? `no socket to ${context.origin} is free, and its lane lets no request wait (${sockets}${ofLane(context)}): raise a limit or send less at once`
+        : `the queue of ${context.origin} is full (pending ${pending}/${maxPending}, ${sockets}${ofLane(context)}): raise a limit or send less at once`,
       context,
     );
   }
 }
 
-/** No connection became free within `queueTimeoutMsecs`. The request was never sent. */
+/** No connection became free within `queueTimeoutMsecs`, or none would have by the measured service times (`shedLate`). Not sent, but for an attempt that failed before. */
 export class QueueTimeoutError extends KeeplineError {
   readonly code = "ERR_KEEPLINE_QUEUE_TIMEOUT";
-  /** How long the request had waited. */
+  /** How long the request had waited; 0 when it was refused at once. */
   readonly waitedMsecs: Msecs;
+  /** How long it would have waited at least, when it was refused at once; null when it did wait. */
+  readonly predictedMsecs: Msecs | null;
 
-  constructor(counts: PoolCounts & { readonly waitedMsecs: Msecs }, context: ErrorContext) {
+  constructor(
+    counts: PoolCounts & { readonly waitedMsecs: Msecs; readonly predictedMsecs: Msecs | null },
+    context: ErrorContext,
+  ) {
+    const { open, limit, limitName, pending, waitedMsecs, predictedMsecs } = counts;
     super(
-      `no socket to ${context.origin} became free in ${Math.round(counts.waitedMsecs)} ms ` +
-        `(open ${counts.open}/${counts.limit} ${counts.limitName}, pending ${counts.pending})`,
+      (predictedMsecs === null
+        ? `no socket to ${context.origin} became free in ${Math.round(waitedMsecs)} ms`
+        : `no socket to ${context.origin} will be free for about ${Math.round(predictedMsecs)} ms, which is too late for the request`) +
+        ` (open ${open}/${limit} ${limitName}, pending ${pending}${ofLane(context)})`,
       context,
     );
-    this.waitedMsecs = counts.waitedMsecs;
+    this.waitedMsecs = waitedMsecs;
+    this.predictedMsecs = predictedMsecs;
   }
 }
 
@@ -213,6 +229,11 @@ export class ResponseParseError extends KeeplineError {
 /** The client was closed or destroyed: before the request was made, or while it was under way. */
 export class ClientClosedError extends KeeplineError {
   readonly code = "ERR_KEEPLINE_CLIENT_CLOSED";
+}
+
+/** Who has no lanes need not read of them. */
+function ofLane({ lane }: ErrorContext): string {
+  return lane === undefined || lane === "default" ? "" : `, lane ${lane}`;
 }
 
 /** An AggregateError (several addresses tried) has an empty message of its own: name its parts. */

@@ -21,6 +21,11 @@ export class Heap<T extends Ranked> {
     return this.#items[0] ?? null;
   }
 
+  /** All items, the top one first, the others in no order. */
+  get items(): readonly T[] {
+    return this.#items;
+  }
+
   /** Puts `item` in with `rank`, or moves it there. */
   place(item: T, rank: number): void {
     item.rank = rank;

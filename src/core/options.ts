@@ -28,6 +28,8 @@ export interface PoolOptions {
   readonly queueTimeoutMsecs: Msecs;
   /** DNS, TCP and TLS together, in ms, then `ConnectTimeoutError`. */
   readonly connectTimeoutMsecs: Msecs;
+  /** A lane whose longest wait is this long, in ms, or that refuses requests, is reported as saturated. `Infinity` reports none. */
+  readonly saturationMsecs: Msecs;
 }
 
 /** `PoolOptions` and what bounds all pools together. */
@@ -117,6 +119,12 @@ export const coreRules = {
     check: duration("above 0"),
     unit: "ms",
     doc: "DNS, TCP and TLS together, then `ConnectTimeoutError`",
+  },
+  saturationMsecs: {
+    default: 1_000,
+    check: duration("above 0"),
+    unit: "ms",
+    doc: "report a lane as saturated in which requests wait for so long, or are refused",
   },
 } as const satisfies Rules<CoreOptions>;
 

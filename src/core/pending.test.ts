@@ -16,66 +16,78 @@ class Request extends PendingRequest {
   }
 }
 
-/** Compares `queue` with the plain array and the number of dials that it stands for. */
-function check(queue: PendingQueue<Request>, waiting: readonly Request[], dialing: number): void {
+/** Compares `queue` with the plain array and the number of covered requests that it stands for. */
+function check(queue: PendingQueue<Request>, waiting: readonly Request[], covered: number): void {
   assert.equal(queue.count, waiting.length);
   assert.equal(queue.head, waiting[0] ?? null);
-  assert.equal(queue.uncovered, waiting[dialing] ?? null);
+  assert.equal(queue.tail, waiting.at(-1) ?? null);
+  assert.equal(queue.uncovered, waiting[covered] ?? null);
+  assert.equal(queue.coveredCount, covered);
+  assert.equal(queue.lastCovered, waiting[covered - 1] ?? null);
   let each: PendingRequest | null = queue.head;
   for (const [index, expected] of waiting.entries()) {
     assert.equal(each, expected);
     assert.equal(each?.ahead, waiting[index - 1] ?? null);
-    assert.equal(each?.covered, index < dialing);
+    assert.equal(each?.covered, index < covered);
     each = each?.behind ?? null;
   }
   assert.equal(each, null);
 }
 
-type Step = ["push"] | ["remove", number] | ["dialing", number];
-const steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.oneof(
-    fc.constant<Step>(["push"]),
-    fc.nat().map((index): Step => ["remove", index]),
-    fc.nat(6).map((dialing): Step => ["dialing", dialing]),
-  ),
-  { maxLength: 60, size: "max" },
-);
+type Step = readonly ["push" | "unshift" | "insert" | "remove" | "cover" | "uncover", number];
+const kinds = fc.constantFrom(
+  "push",
+  "unshift",
+  "insert",
+  "remove",
+  "cover",
+  "uncover",
+) as fc.Arbitrary<Step[0]>;
+const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(kinds, fc.nat(50)), {
+  maxLength: 60,
+  size: "max",
+});
 
-test("the first so many requests as dials are under way are covered, whoever joins or leaves", () => {
+test("the first so many requests as are covered are those at the head, whoever joins or leaves", () => {
   fc.assert(
     fc.property(steps, (script) => {
       const queue = new PendingQueue<Request>();
       const waiting: Request[] = [];
-      let dialing = 0;
+      let covered = 0;
       for (const [kind, number] of script) {
+        const request = new Request();
         if (kind === "push") {
-          const request = new Request();
+          request.sequence = 1_000;
           queue.push(request);
           waiting.push(request);
-        } else if (kind === "dialing") {
-          dialing = number;
-          queue.setDialing(dialing);
-        } else if (waiting.length > 0) {
-          const [request] = waiting.splice(number % waiting.length, 1);
-          queue.remove(request as Request);
-          assert.equal(request?.covered, false);
-          assert.equal(request?.ahead, null);
-          assert.equal(request?.behind, null);
+        } else if (kind === "unshift") {
+          queue.unshift(request);
+          waiting.unshift(request);
+        } else if (kind === "insert") {
+          request.sequence = number;
+          queue.insert(request);
+          const index = waiting.findIndex((each) => each.sequence >= number);
+          waiting.splice(index === -1 ? waiting.length : index, 0, request);
+        } else if (kind === "cover" && covered < waiting.length) {
+          queue.cover();
+          covered++;
+        } else if (kind === "uncover" && covered > 0) {
+          queue.uncover();
+          covered--;
+        } else if (kind === "remove" && waiting.length > 0) {
+          const index = number % waiting.length;
+          const [removed] = waiting.splice(index, 1);
+          queue.remove(removed as Request);
+          if (index < covered) covered--;
+          assert.equal(removed?.covered, false);
+          assert.equal(removed?.ahead, null);
+          assert.equal(removed?.behind, null);
         }
-        check(queue, waiting, dialing);
+        check(queue, waiting, covered);
       }
     }),
     { numRuns: 3_000 },
   );
-});
-
-test("the dial of a request that leaves serves the next one in line", () => {
-  const queue = new PendingQueue<Request>();
-  const [first, second, third] = [new Request(), new Request(), new Request()];
-  for (const request of [first, second, third]) queue.push(request);
-  queue.setDialing(1);
-  queue.remove(first);
-  check(queue, [second, third], 1);
 });
 
 test("a request that was granted expires for its surface, not for the queue", () => {

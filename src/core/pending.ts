@@ -1,11 +1,11 @@
 /**
- * Requests that wait for a connection, first come first served, in an intrusive list: joining at the end,
- * leaving from anywhere and looking at the head are O(1).
- * Invariant: the first `dialing` requests are covered, each by one dial under way; `uncovered` is the
+ * Requests that wait for a connection in one lane of one pool, in an intrusive list: joining, leaving from
+ * anywhere and looking at the head are O(1).
+ * Invariant: the first `coveredCount` requests are covered, each by one dial under way; `uncovered` is the
  * first that is not, the one for which a further dial would be made.
  */
 import type { Msecs } from "./clock.ts";
-import type { Pool } from "./pool.ts";
+import type { PoolLane } from "./pool-lane.ts";
 import type { Resending } from "./resend.ts";
 import { Deadline } from "./timers.ts";
 
@@ -22,25 +22,27 @@ export abstract class PendingRequest extends Deadline {
   sequence = 0;
   /** When it began to wait, for the first time. */
   enqueuedAt: Msecs = 0;
-  /** The pool that it waits in; set while `phase` is `pending`. */
+  /** When its surface will give it up; `Infinity` when it sets no such limit. */
+  latestAt: Msecs = Number.POSITIVE_INFINITY;
+  /** The lane and the pool that it waits in, or has a connection of. */
   // biome-ignore lint/suspicious/noExplicitAny: a request does not know what transports its pool has
-  pool: Pool<any, any> | null = null;
+  place: PoolLane<any, any> | null = null;
   covered = false;
   /** Set from the first failure of a connection under it on. */
   resending: Resending | null = null;
   ahead: PendingRequest | null = null;
   behind: PendingRequest | null = null;
 
-  /** Its own `queueTimeoutMsecs`; null takes the pool's. */
+  /** Its own `queueTimeoutMsecs`; null takes its lane's. */
   abstract readonly queueTimeoutMsecs: Msecs | null;
-  /** What of it errors should name beside the origin. */
+  /** The name of its lane. One that is not there (any more) is the lane `default`. */
   abstract readonly lane: string;
   /** True when it does no harm if the server gets it twice. Others keep well away from connections that may be dead. */
   abstract readonly isReplayable: boolean;
 
   /** The queue timeout has come. While a request is granted, surfaces use the same deadline for their own. */
   override expire(now: Msecs): void {
-    if (this.phase === "pending") this.pool?.queueTimedOut(this, now);
+    if (this.phase === "pending") this.place?.pool.queueTimedOut(this, now);
     else this.expireGranted(now);
   }
 
@@ -50,49 +52,40 @@ export abstract class PendingRequest extends Deadline {
   abstract interrupted(): void;
 }
 
-/** The queue of one lane. */
+/** The queue of one lane of one pool. */
 export class PendingQueue<R extends PendingRequest> {
   count = 0;
   head: R | null = null;
-  /** The longest-waiting request that no dial under way is for. */
+  tail: R | null = null;
+  /** The next request that no dial under way is for. */
   uncovered: R | null = null;
-  #tail: R | null = null;
-  #dialing = 0;
-  #coveredCount = 0;
+  coveredCount = 0;
+
+  /** The request that a dial under way is for, and that comes last of these. */
+  get lastCovered(): R | null {
+    if (this.coveredCount === 0) return null;
+    return (this.uncovered === null ? this.tail : this.uncovered.ahead) as R | null;
+  }
 
   /** Puts `request` last. */
   push(request: R): void {
-    request.ahead = this.#tail;
-    if (this.#tail === null) this.head = request;
-    else this.#tail.behind = request;
-    this.#tail = request;
-    this.count++;
-    if (this.#coveredCount < this.#dialing) this.#cover(request);
-    else this.uncovered ??= request;
+    this.#link(request, null);
+    this.uncovered ??= request;
+  }
+
+  /** Puts `request` first. Where a dial is for the head, it is for this one now, and the last of those it was for waits on. */
+  unshift(request: R): void {
+    this.#putBefore(this.head, request);
   }
 
   /** Puts `request` where it would be had it waited all the time: before those that came after it. */
   insert(request: R): void {
     let next = this.head;
     while (next !== null && next.sequence < request.sequence) next = next.behind as R | null;
-    if (next === null) {
-      this.push(request);
-      return;
-    }
-    request.behind = next;
-    request.ahead = next.ahead;
-    if (next.ahead === null) this.head = request;
-    else next.ahead.behind = request;
-    next.ahead = request;
-    this.count++;
-    if (next === this.uncovered) this.uncovered = request;
-    if (!next.covered) return;
-    // It takes its place among those that a dial is for; the last of them must wait for another one.
-    this.#cover(request);
-    this.setDialing(this.#dialing);
+    this.#putBefore(next, request);
   }
 
-  /** The longest-waiting request that an open connection can serve: `isFresh` when it has carried none yet. */
+  /** The first request that an open connection can serve: `isFresh` when it has carried none yet. */
   firstFor(isFresh: boolean): R | null {
     let first = this.head;
     if (isFresh) return first;
@@ -101,43 +94,59 @@ export class PendingQueue<R extends PendingRequest> {
     return first;
   }
 
-  /** Takes `request` out, wherever it stands. It must be in this queue. */
+  /** Takes `request` out, wherever it stands. It must be in this queue. Its dial, if there is one, is for nobody then. */
   remove(request: R): void {
     if (request.covered) {
       request.covered = false;
-      this.#coveredCount--;
-      // Its dial serves the next one in line.
-      if (this.uncovered !== null) this.#coverNext(this.uncovered);
+      this.coveredCount--;
     } else if (request === this.uncovered) {
       this.uncovered = request.behind as R | null;
     }
     if (request.ahead === null) this.head = request.behind as R | null;
     else request.ahead.behind = request.behind;
-    if (request.behind === null) this.#tail = request.ahead as R | null;
+    if (request.behind === null) this.tail = request.ahead as R | null;
     else request.behind.ahead = request.ahead;
     request.ahead = request.behind = null;
     this.count--;
   }
 
-  /** Says how many dials are under way. */
-  setDialing(dialing: number): void {
-    this.#dialing = dialing;
-    while (this.#coveredCount < dialing && this.uncovered !== null) this.#coverNext(this.uncovered);
-    while (this.#coveredCount > dialing) {
-      const last = (this.uncovered === null ? this.#tail : this.uncovered.ahead) as R;
-      last.covered = false;
-      this.#coveredCount--;
-      this.uncovered = last;
+  /** A dial is for the first request that had none. There must be one. */
+  cover(): void {
+    const next = this.uncovered as R;
+    next.covered = true;
+    this.coveredCount++;
+    this.uncovered = next.behind as R | null;
+  }
+
+  /** The last request that had a dial has none any more. There must be one. */
+  uncover(): void {
+    const last = this.lastCovered as R;
+    last.covered = false;
+    this.coveredCount--;
+    this.uncovered = last;
+  }
+
+  #putBefore(next: R | null, request: R): void {
+    if (next === null) {
+      this.push(request);
+      return;
     }
-  }
-
-  #cover(request: R): void {
+    this.#link(request, next);
+    if (next === this.uncovered) this.uncovered = request;
+    if (!next.covered) return;
     request.covered = true;
-    this.#coveredCount++;
+    this.coveredCount++;
+    this.uncover();
   }
 
-  #coverNext(request: R): void {
-    this.uncovered = request.behind as R | null;
-    this.#cover(request);
+  #link(request: R, next: R | null): void {
+    const ahead = next === null ? this.tail : next.ahead;
+    request.behind = next;
+    request.ahead = ahead;
+    if (ahead === null) this.head = request;
+    else ahead.behind = request;
+    if (next === null) this.tail = request;
+    else next.ahead = request;
+    this.count++;
   }
 }

@@ -455,7 +455,7 @@ test("a release of what is not leased is reported as a defect; one of a closed c
   const world = manualWorld({}, byHand);
   const request = world.acquire();
   const [dialing] = world.dialing;
-  const releasedAt = () => world.pools.released(dialing as never, world.now);
+  const releasedAt = () => world.pools.released(dialing as never, request, world.now);
   assert.throws(releasedAt, /connection 1 was released while dialing/);
   world.dialed();
   world.release(request);
@@ -509,7 +509,7 @@ test("maxPending counts requests without a dial of their own, and refuses the on
     fourth.error.message,
     /^the queue of http:\/\/a\.test is full \(pending \d\/1, open 2\/2 maxSockets\)/,
   );
-  assert.equal(world.pool().tally.refused, 1);
+  assert.equal(world.lane("default").tally.refused, 1);
 });
 
 test("with maxPending 0 a request is refused unless it gets a connection or a dial at once", () => {
@@ -536,7 +536,7 @@ test("a request that has waited for queueTimeoutMsecs fails with the evidence", 
     /^no socket to http:\/\/a\.test became free in 251 ms \(open 1\/1 maxSockets, pending 1\)$/,
   );
   assert.equal(late.error.lane, "default");
-  assert.equal(world.pool().tally.timedOut, 1);
+  assert.equal(world.lane("default").tally.timedOut, 1);
 });
 
 test("a queue timeout names the limit of the client when that is the one in the way", () => {

@@ -9,27 +9,24 @@ import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { Dialing } from "./dialing.ts";
-import {
-  ClientClosedError,
-  ConnectError,
-  ConnectTimeoutError,
-  type ErrorContext,
-  type KeeplineError,
-  type PoolCounts,
-  QueueFullError,
-  QueueTimeoutError,
-} from "./errors.ts";
+import { ClientClosedError } from "./errors.ts";
 import { IdleConnections } from "./idle.ts";
+import { Lanes } from "./lanes.ts";
 import { wornReason } from "./lifetime.ts";
 import type { PoolOptions } from "./options.ts";
-import { PendingQueue, type PendingRequest } from "./pending.ts";
+import { refusalAt } from "./overload.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { PoolLane } from "./pool-lane.ts";
 import type { Pools } from "./pools.ts";
 import type { Warmer } from "./port.ts";
+import { contextOf } from "./report.ts";
 import { resendAfter } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { busy, Roster } from "./roster.ts";
+import type { Service } from "./service.ts";
 import { Tally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
+import { Waiting } from "./waiting.ts";
 
 /** A pool without connections and requests is dropped after this long. */
 const emptyPoolMsecs: Msecs = 30_000;
@@ -47,12 +44,16 @@ export interface DialFacts {
 export class Pool<R extends PendingRequest, T> extends Deadline {
   /** `protocol://host:port`. */
   readonly origin: string;
-  readonly queue = new PendingQueue<R>();
+  /** The service that has this origin. */
+  service: Service<R, T>;
+  readonly lanes: Lanes<R, T>;
   readonly roster: Roster<R, T>;
   readonly dialing: Dialing<R, T>;
   readonly idle: IdleConnections<R, T>;
+  readonly waiting: Waiting<R, T>;
   readonly tally = new Tally();
-  options: PoolOptions;
+  /** Requests that its connections carry at once: what the last dial brought. */
+  capacity = 1;
   /** True once the pool was let go: a later request needs a new one. */
   isDropped = false;
   lastUsedAt: Msecs;
@@ -60,21 +61,21 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   isTouched = false;
   readonly #world: Pools<R, T>;
 
-  constructor(
-    world: Pools<R, T>,
-    origin: string,
-    options: PoolOptions,
-    parent: Budget<R, T>,
-    now: Msecs,
-  ) {
+  constructor(world: Pools<R, T>, origin: string, service: Service<R, T>, now: Msecs) {
     super();
     this.#world = world;
     this.origin = origin;
-    this.options = options;
-    this.roster = new Roster(options.maxSockets, parent, this.queue, world.timers);
+    this.service = service;
+    this.lanes = new Lanes(this);
+    this.roster = new Roster(service, this.lanes, world.timers);
     this.dialing = new Dialing(world, this);
     this.idle = new IdleConnections(world, this);
+    this.waiting = new Waiting(world, this);
     this.lastUsedAt = now;
+  }
+
+  get options(): PoolOptions {
+    return this.service.options;
   }
 
   /** The limit on this origin's sockets, with the limits above it. */
@@ -84,19 +85,23 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** True when nothing is under way, though idle connections may be held. */
   get isQuiet(): boolean {
-    return this.queue.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
+    return this.lanes.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
   }
 
   /** Gives `request` a connection now, or lets it wait for one. */
   acquire(request: R, now: Msecs): void {
+    const place = this.lanes.of(request.lane);
     this.tally.requests++;
     this.lastUsedAt = now;
     request.enqueuedAt = now;
+    request.place = place;
     // Also while others wait: for what is idle then is none that they may use.
-    const connection = this.#takeUsable(request, now);
+    const connection = place.mayClaim ? this.#takeUsable(request, now) : null;
     request.sequence = this.#world.nextSequence++;
     if (connection !== null) {
       if (this.options.minFreeSockets > 0) this.#world.touch(this);
+      place.claim();
+      place.hold();
       this.#lease(request, connection, connection.leases + 1, now);
       // A connection that was idle and now has free slots is one that others waited for in vain.
       if (connection.capacity > 1 && connection.state.kind === "busy") {
@@ -109,18 +114,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       this.#world.pool(this.origin, now).acquire(request, now);
       return;
     }
-    this.queue.push(request);
-    this.#pend(request, now);
+    this.waiting.begin(request, place, now);
     this.dialing.demand(now);
     if (request.phase !== "pending") return;
-    const { maxPending } = this.options;
-    const uncoveredCount = this.queue.count - this.roster.dialingCount;
-    if (uncoveredCount > maxPending) {
-      this.tally.refused++;
-      const counts = { ...this.#counts(), pending: uncoveredCount - 1 };
-      this.#refuse(request, new QueueFullError({ ...counts, maxPending }, this.#context(request)));
-      this.#world.touch(this); // a pool that only ever refused is dropped like any other
-    }
+    const refusal = refusalAt(place, request, now);
+    if (refusal === null) return;
+    this.waiting.refuse(refusal.request, refusal.error, now);
+    this.#world.touch(this); // a pool that only ever refused is dropped like any other
   }
 
   /** `failed` broke under `request`, which goes to another connection, before all that came after it. */
@@ -129,14 +129,18 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.#world.timers.clear(request);
     request.interrupted();
     request.resending = resendAfter(request.resending, failed.id, isWritten, this.roster.idleCount);
-    const connection = request.resending.idleLeft > 0 ? this.idle.take(request, now) : null;
+    const place = this.lanes.of(request.lane);
+    request.place = place;
+    const mayTake = request.resending.idleLeft > 0 && place.mayClaim;
+    const connection = mayTake ? this.idle.take(request, now) : null;
     if (connection !== null) {
+      place.claim();
+      place.hold();
       this.#lease(request, connection, 1, now);
       if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
       return;
     }
-    this.queue.insert(request);
-    this.#pend(request, now);
+    this.waiting.begin(request, place, now);
     this.dialing.demand(now);
     this.#world.touch(this);
   }
@@ -148,19 +152,15 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   }
 
   /** A pending request gives up: it is forgotten and not told. */
-  cancel(request: R): void {
+  cancel(request: R, now: Msecs): void {
     if (request.phase !== "pending") return;
-    this.#dequeue(request);
-    request.phase = "settled";
+    this.waiting.cancel(request, now);
     this.#world.touch(this);
   }
 
   /** A pending request has waited too long. */
   queueTimedOut(request: R, now: Msecs): void {
-    this.tally.timedOut++;
-    const counts = { ...this.#counts(), waitedMsecs: now - request.enqueuedAt };
-    const cause = this.dialing.failure ?? undefined;
-    this.#refuse(request, new QueueTimeoutError(counts, { ...this.#context(request), cause }));
+    this.waiting.timedOut(request, now);
     this.#world.touch(this);
   }
 
@@ -179,27 +179,35 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (facts.connectMsecs !== null) this.tally.connect.record(facts.connectMsecs);
     if (facts.tlsMsecs !== null) this.tally.tls.record(facts.tlsMsecs);
     connection.capacity = facts.capacity;
+    this.capacity = facts.capacity;
     connection.openedAt = now;
     connection.ageJitter = 0.1 * this.#world.random();
+    // It was opened for one request, and serves the one that is due.
+    this.lanes.setDialing(this.roster.dialingCount - 1);
     this.#serve(connection, 0, now);
+    this.waiting.unclaimed();
     this.#world.touch(this);
   }
 
   dialFailed(connection: Connection<R, T>, cause: unknown, now: Msecs): void {
-    this.#dialEnded(connection, "dial-failed", cause, now);
+    this.dialing.ended(connection, "dial-failed", cause, now);
   }
 
-  /** One lease ended on a clean message boundary. */
-  released(connection: Connection<R, T>, now: Msecs): void {
+  /** The lease of `request` ended on a clean message boundary. */
+  released(connection: Connection<R, T>, request: R, now: Msecs): void {
     const { state } = connection;
     switch (state.kind) {
       case "busy":
         if (connection.lastIdleMsecs > 0) this.idle.rode(connection.lastIdleMsecs, now);
+        this.#letGo(connection, request, now);
         this.#serve(connection, state.leases - 1, now);
+        this.waiting.unclaimed();
         return;
       case "draining":
+        this.#letGo(connection, request, now);
         if (state.leases > 1) this.roster.move(connection, { ...state, leases: state.leases - 1 });
         else this.retire(connection, state.reason, now);
+        this.waiting.unclaimed();
         return;
       case "closed":
         return; // superseded: destroyed meanwhile
@@ -227,6 +235,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { state } = connection;
     if (state.kind === "closed") return;
     this.roster.move(connection, { kind: "closed", reason });
+    for (const holder of connection.holders) holder.place?.letGo(null);
+    connection.holders.length = 0;
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
     if (state.kind === "idle") this.idle.ended(connection, state.since, reason, now);
@@ -244,16 +254,15 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   connectionExpired(connection: Connection<R, T>, now: Msecs): void {
     if (connection.state.kind === "dialing") {
-      this.#dialEnded(connection, "connect-timeout", undefined, now);
+      this.dialing.ended(connection, "connect-timeout", undefined, now);
     } else if (connection.state.kind === "idle") {
       this.idle.expired(connection, now);
     }
   }
 
-  /** Takes new limits: idle connections over them go at once, busy ones when they are released. */
-  configure(options: PoolOptions, now: Msecs): void {
-    this.options = options;
-    this.budget.limit = options.maxSockets;
+  /** Takes the limits of its service: idle connections over them go at once, busy ones when they are released. */
+  configure(now: Msecs): void {
+    this.budget.limit = this.options.maxSockets;
     for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
       if (this.budget.open <= this.budget.limit) break;
       this.retire(idle, "max-sockets", now);
@@ -265,6 +274,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       if (overdue !== null) this.retire(connection, overdue, now);
     }
     this.idle.reconsider(now);
+    this.lanes.isHeldBack = true;
     this.#world.touch(this);
   }
 
@@ -274,15 +284,16 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       this.retire(idle, "client-closed", now);
     }
     const message = `the client was closed while ${this.origin} was being warmed`;
-    this.dialing.warmUp.fail(new ClientClosedError(message, this.#context(null)));
+    this.dialing.warmUp.fail(new ClientClosedError(message, contextOf(this, null)));
+    this.waiting.stopLooking();
     this.#world.touch(this);
   }
 
   /** Refuses every pending request and retires every connection, at once. */
   destroy(reason: RetireReason, now: Msecs): void {
-    for (let next = this.queue.head; next !== null; next = this.queue.head) {
+    for (let next = this.lanes.longest(); next !== null; next = this.lanes.longest()) {
       const message = `the client was destroyed while a request to ${this.origin} waited for a socket`;
-      this.#refuse(next, new ClientClosedError(message, this.#context(next)));
+      this.waiting.refuse(next, new ClientClosedError(message, contextOf(this, next)), now);
     }
     for (const connection of this.roster.connections) this.retire(connection, reason, now);
     this.close(now);
@@ -297,41 +308,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
   review(now: Msecs): void {
+    if (this.lanes.isHeldBack) this.#serveHeldBack(now);
+    this.lanes.cover();
     this.dialing.review(now);
     if (this.#isEmpty() && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyPoolMsecs;
       this.#world.timers.set(this, dropAt, now);
     }
-  }
-
-  #dialEnded(
-    connection: Connection<R, T>,
-    reason: "dial-failed" | "connect-timeout",
-    cause: unknown,
-    now: Msecs,
-  ): void {
-    const { state } = connection;
-    if (state.kind !== "dialing") return; // superseded
-    const errorFor = (request: R | null): KeeplineError =>
-      reason === "dial-failed"
-        ? new ConnectError({ ...this.#context(request), cause })
-        : new ConnectTimeoutError(this.options.connectTimeoutMsecs, this.#context(request));
-    // When the other dials under way suffice for all who wait, this one was nobody's.
-    const wasNeeded = this.queue.count >= this.roster.dialingCount;
-    const firstLater = this.#world.nextSequence;
-    this.dialing.failed(state.since, cause ?? errorFor(null), now);
-    this.retire(connection, reason, now);
-    // With nothing open and repeated failures there is no hope for the others: they fail, not hang.
-    const failAll = this.dialing.isDown && this.budget.open === 0;
-    for (let next = wasNeeded ? this.queue.head : null; next !== null; ) {
-      if (next.sequence >= firstLater) break; // made by the port in answer to a refusal
-      this.tally.failed++;
-      this.#refuse(next, errorFor(next));
-      next = failAll ? this.queue.head : null;
-    }
-    if (!this.dialing.warmUp.isOver) this.dialing.warmUp.fail(errorFor(null));
-    this.#world.touch(this); // again: the port may have had events of its own meanwhile
   }
 
   /** `connection` has room beside `leases`: the longest-waiting requests get it, unless it must go. */
@@ -344,25 +328,66 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
         else this.roster.move(connection, { kind: "draining", leases: held, reason: overdue });
         return;
       }
-      if (held === 0 && this.dialing.mustYield()) {
+      const isFresh = connection.requestCount === 0;
+      const lane = held < connection.capacity ? this.lanes.next(isFresh) : null;
+      if (held === 0 && this.dialing.mustYield(lane, isFresh)) {
         this.retire(connection, "total-limit", now);
         return;
       }
-      const isFresh = connection.requestCount === 0;
       if (held === 0 && !isFresh && this.#needsRoom()) {
         this.retire(connection, "made-room", now);
         return;
       }
-      const next = held < connection.capacity ? this.queue.firstFor(isFresh) : null;
-      if (next === null) {
+      const next = lane === null ? null : lane.queue.firstFor(isFresh);
+      if (lane === null || next === null) {
         if (held === 0) this.idle.rest(connection, now);
         else this.roster.move(connection, busy(held));
         return;
       }
-      this.#dequeue(next);
-      this.#lease(next, connection, held + 1, now);
+      this.#serveNext(next, lane, connection, held + 1, now);
       if (connection.capacity === 1 || connection.state.kind !== "busy") return;
     }
+  }
+
+  /** A pending request gets a connection. */
+  #serveNext(
+    request: R,
+    place: PoolLane<R, T>,
+    connection: Connection<R, T>,
+    leases: number,
+    now: Msecs,
+  ): void {
+    this.waiting.served(request, place, now);
+    this.#lease(request, connection, leases, now);
+  }
+
+  /** Lanes that were kept from open connections get them now, as far as they may. */
+  #serveHeldBack(now: Msecs): void {
+    this.lanes.isHeldBack = false;
+    if (this.lanes.count === 0) return;
+    for (const place of [...this.lanes.waiting]) {
+      for (let next = place.queue.head; next !== null; ) {
+        if (this.roster.idleCount === 0 && this.roster.partlyBusy.size === 0) return;
+        if (!next.covered && !place.mayClaim) {
+          this.lanes.isHeldBack = true;
+          break;
+        }
+        const behind: R | null = next.behind as R | null;
+        const connection = this.#takeUsable(next, now);
+        if (next.phase !== "pending" || next.place !== place) break; // the port had events of its own
+        if (connection !== null) {
+          this.#serveNext(next, place, connection, connection.leases + 1, now);
+        }
+        next = behind?.phase === "pending" && behind.place === place ? behind : null;
+      }
+    }
+  }
+
+  #letGo(connection: Connection<R, T>, request: R, now: Msecs): void {
+    const { holders } = connection;
+    if (holders.length === 1) holders.length = 0;
+    else holders.splice(holders.indexOf(request), 1);
+    request.place?.letGo(now - connection.leasedAt);
   }
 
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
@@ -371,14 +396,18 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     connection.leasedAt = now;
     if (connection.requestCount++ > 0) this.tally.reused++;
     this.roster.move(connection, busy(leases));
+    connection.holders.push(request);
     request.phase = "granted";
     this.tally.served++;
+    (request.place as PoolLane<R, T>).tally.served++;
     if (request.resending === null) this.tally.queue.record(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
   }
 
   /** A connection for `request` that needs no waiting, or null. */
   #takeUsable(request: R, now: Msecs): Connection<R, T> | null {
+    // What is sent again waits for an idle one that is newer, or for a fresh one.
+    if (request.resending !== null) return this.idle.take(request, now);
     // Once more at the end: what was stale was retired, and the port may have had events of its own meanwhile.
     return this.#takePartlyBusy(now) ?? this.idle.take(request, now) ?? this.#takePartlyBusy(now);
   }
@@ -397,47 +426,21 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const worn = wornReason(connection, this.options, now);
     if (worn !== null) return worn;
     if (this.budget.isExceeded()) return "max-sockets";
-    if (this.#world.isClosing && this.queue.count === 0) return "client-closed";
+    if (this.#world.isClosing && this.lanes.count === 0) return "client-closed";
     return null;
   }
 
-  /** True when the longest-waiting request needs a fresh connection, and all places are taken. */
+  /** True when a request that is first of its lane needs a fresh connection, and all places are taken. */
   #needsRoom(): boolean {
-    const first = this.queue.head;
-    if (first === null || first.resending === null || first.covered) return false;
-    return this.budget.firstFull() !== null;
-  }
-
-  #pend(request: R, now: Msecs): void {
-    request.phase = "pending";
-    request.pool = this;
-    const timeoutMsecs = request.queueTimeoutMsecs ?? this.options.queueTimeoutMsecs;
-    this.#world.timers.set(request, now + timeoutMsecs, now);
-  }
-
-  #dequeue(request: R): void {
-    this.#world.timers.clear(request);
-    this.queue.remove(request);
-    request.pool = null;
-  }
-
-  #refuse(request: R, error: KeeplineError): void {
-    this.#dequeue(request);
-    request.phase = "settled";
-    this.#world.port.refuse(request, error);
+    for (const place of this.lanes.waiting) {
+      const first = place.queue.head;
+      if (first === null || first.resending === null || first.covered) continue;
+      if (place.mayClaim && this.budget.firstFull() !== null) return true;
+    }
+    return false;
   }
 
   #isEmpty(): boolean {
-    return this.budget.open === 0 && this.queue.count === 0 && this.dialing.warmUp.isOver;
-  }
-
-  #counts(): PoolCounts {
-    const { open, limit, name } = this.budget.firstFull() ?? this.budget;
-    return { open, limit, limitName: name, pending: this.queue.count };
-  }
-
-  #context(request: R | null): ErrorContext {
-    const requestSent = request?.resending?.isSent ?? false;
-    return { origin: this.origin, service: "default", lane: request?.lane, requestSent };
+    return this.budget.open === 0 && this.lanes.count === 0 && this.dialing.warmUp.isOver;
   }
 }

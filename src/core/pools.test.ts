@@ -358,7 +358,7 @@ test("what comes late to a destroyed client changes nothing", () => {
   world.dialFailed(dialing);
   world.lose(opened);
   world.cancel(holder as ManualRequest);
-  world.pools.released(opened, world.now);
+  world.pools.released(opened, holder as ManualRequest, world.now);
   world.advance(100_000);
   world.destroy();
   assert.equal(world.retirements.length, 2);

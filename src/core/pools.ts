@@ -5,13 +5,18 @@
 import { Budget } from "./budget.ts";
 import type { Msecs, Random } from "./clock.ts";
 import type { Connection } from "./connection.ts";
-import { ClientClosedError } from "./errors.ts";
+import { ClientClosedError, InvalidRequestError } from "./errors.ts";
+import { release, resume } from "./handover.ts";
+import { defaultName, plainLane, type ServicePolicy } from "./lane-options.ts";
+import { ArrivalLine } from "./line.ts";
 import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
 import { type DialFacts, Pool } from "./pool.ts";
 import type { Port, Warmer } from "./port.ts";
+import { contextOf } from "./report.ts";
 import { type FailedAttempt, type ResendRefusal, resendRefusal } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
+import { Service } from "./service.ts";
 import { Timers } from "./timers.ts";
 
 /** A timer that fires no later than this was on time. */
@@ -31,6 +36,8 @@ export class Pools<R extends PendingRequest, T> {
   isClosing = false;
   #isDestroyed = false;
   #options: CoreOptions;
+  #policies: readonly ServicePolicy[];
+  readonly #services = new Map<string, Service<R, T>>();
   readonly #byOrigin = new Map<string, Pool<R, T>>();
   /** Pools to review. */
   readonly #touched: Pool<R, T>[] = [];
@@ -38,12 +45,24 @@ export class Pools<R extends PendingRequest, T> {
   readonly #offered = new Set<Budget<R, T>>();
   #isSettling = false;
 
-  constructor(options: CoreOptions, port: Port<R, T>, random: Random) {
+  /** `services`: those that the client names; `default` is made from `options` when it is not among them. */
+  constructor(
+    options: CoreOptions,
+    port: Port<R, T>,
+    random: Random,
+    services: readonly ServicePolicy[] = [],
+  ) {
     this.#options = options;
     this.port = port;
     this.random = random;
     this.timers = new Timers((at) => port.wakeAt(at));
     this.budget = new Budget("maxTotalSockets", options.maxTotalSockets, null);
+    this.budget.line = new ArrivalLine();
+    this.#policies = complete(services, options);
+    for (const policy of this.#policies) {
+      this.#services.set(policy.name, new Service(policy, this.budget));
+    }
+    this.#recount();
   }
 
   get options(): CoreOptions {
@@ -54,18 +73,38 @@ export class Pools<R extends PendingRequest, T> {
     return this.#byOrigin.values();
   }
 
+  get services(): IterableIterator<Service<R, T>> {
+    return this.#services.values();
+  }
+
   get size(): number {
     return this.#byOrigin.size;
   }
 
-  /** The pool of `origin`, made when there is none. */
+  /**
+   * The service that has `origin`.
+   *
+   * @throws InvalidRequestError when two have it.
+   */
+  serviceOf(origin: string): Service<R, T> {
+    const known = this.#byOrigin.get(origin);
+    if (known !== undefined) return known.service;
+    return this.#services.get(serviceNameOf(origin, this.#policies)) as Service<R, T>;
+  }
+
+  /**
+   * The pool of `origin`, made when there is none.
+   *
+   * @throws InvalidRequestError when two services have it.
+   */
   pool(origin: string, now: Msecs): Pool<R, T> {
     const known = this.#byOrigin.get(origin);
     if (known !== undefined) return known;
+    const service = this.serviceOf(origin);
     this.#makeRoom(now);
     const meanwhile = this.#byOrigin.get(origin); // asked for by the port while room was made
     if (meanwhile !== undefined) return meanwhile;
-    const pool = new Pool<R, T>(this, origin, this.#options, this.budget, now);
+    const pool = new Pool<R, T>(this, origin, service, now);
     this.#byOrigin.set(origin, pool);
     return pool;
   }
@@ -82,7 +121,7 @@ export class Pools<R extends PendingRequest, T> {
 
   /** A pending request gives up. Nothing is called back; nothing happens when it is not pending. */
   cancel(request: R, now: Msecs): void {
-    request.pool?.cancel(request);
+    request.place?.pool.cancel(request, now);
     this.#settle(now);
   }
 
@@ -98,10 +137,10 @@ export class Pools<R extends PendingRequest, T> {
     this.#settle(now);
   }
 
-  /** A response was read wholly, and its request written wholly. */
-  released(connection: Connection<R, T>, now: Msecs): void {
+  /** The response to `request` was read wholly, and the request written wholly. */
+  released(connection: Connection<R, T>, request: R, now: Msecs): void {
     this.heardAt = now;
-    connection.pool.released(connection, now);
+    connection.pool.released(connection, request, now);
     this.#settle(now);
   }
 
@@ -153,8 +192,7 @@ export class Pools<R extends PendingRequest, T> {
   /** Opens connections ahead of demand. */
   warm(pool: Pool<R, T>, warmer: Warmer, now: Msecs): void {
     if (this.isClosing) {
-      const context = { origin: pool.origin, service: "default" };
-      warmer.failed(new ClientClosedError("the client is closed", context));
+      warmer.failed(new ClientClosedError("the client is closed", contextOf(pool, null)));
       return;
     }
     (pool.isDropped ? this.pool(pool.origin, now) : pool).warm(warmer, now);
@@ -170,16 +208,41 @@ export class Pools<R extends PendingRequest, T> {
     this.#settle(now);
   }
 
-  /** Takes new limits, for pools that there are and for those to come. */
-  configure(options: CoreOptions, now: Msecs): void {
+  /**
+   * Takes new limits, services and lanes, for pools that there are and for those to come. Nothing that waits or is under
+   * way is lost: origins go over to the services that have them now, requests of a lane that is gone to the lane `default`.
+   *
+   * @throws InvalidRequestError when two services have the origin of a pool. Nothing has changed then.
+   */
+  configure(options: CoreOptions, services: readonly ServicePolicy[], now: Msecs): void {
+    const policies = complete(services, options);
+    const pools = [...this.#byOrigin.values()];
+    const names = pools.map((pool) => serviceNameOf(pool.origin, policies));
+
     this.#options = options;
+    this.#policies = policies;
     this.budget.limit = options.maxTotalSockets;
-    for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
-      if (this.budget.open <= this.budget.limit) break;
-      idle.pool.retire(idle, "max-sockets", now);
+    const before = new Map(this.#services);
+    const changed = new Set<Service<R, T>>();
+    this.#services.clear();
+    for (const policy of policies) {
+      const service = before.get(policy.name) ?? new Service(policy, this.budget);
+      if (service.configure(policy)) changed.add(service);
+      this.#services.set(policy.name, service);
     }
-    for (const pool of this.#byOrigin.values()) pool.configure(options, now);
+    const moved: [Pool<R, T>, R[]][] = [];
+    for (const [index, pool] of pools.entries()) {
+      const service = this.#services.get(names[index] as string) as Service<R, T>;
+      if (service === pool.service && !changed.has(service)) continue;
+      moved.push([pool, release(pool, service)]);
+    }
+    this.#recount();
+    for (const [pool, pending] of moved) resume(pool, pending, this.timers, now);
+    this.#keepWithin(this.budget, now);
+    for (const service of this.#services.values()) this.#keepWithin(service.budget, now);
+    for (const pool of pools) pool.configure(now);
     this.#offered.add(this.budget);
+    for (const { budget } of this.#services.values()) this.#offered.add(budget);
     this.#settle(now);
   }
 
@@ -208,7 +271,7 @@ export class Pools<R extends PendingRequest, T> {
   /** For pools: something under `budget` became free for others. */
   offer(budget: Budget<R, T>): void {
     for (let each = budget.parent; each !== null; each = each.parent) {
-      if (each.waiting.size > 0) this.#offered.add(each);
+      if (each.line !== null && each.line.size > 0) this.#offered.add(each);
     }
   }
 
@@ -216,13 +279,16 @@ export class Pools<R extends PendingRequest, T> {
   drop(pool: Pool<R, T>): void {
     pool.isDropped = true;
     this.timers.clear(pool);
+    pool.waiting.stopLooking();
     this.#byOrigin.delete(pool.origin);
   }
 
   #refuseClosed(pool: Pool<R, T>, request: R): void {
     request.phase = "settled";
-    const context = { origin: pool.origin, service: "default", lane: request.lane };
-    this.port.refuse(request, new ClientClosedError("the client is closed", context));
+    this.port.refuse(
+      request,
+      new ClientClosedError("the client is closed", contextOf(pool, request)),
+    );
   }
 
   /** Reviews what was touched until nothing is left. Events that come meanwhile add to the same work. */
@@ -248,15 +314,56 @@ export class Pools<R extends PendingRequest, T> {
     }
   }
 
-  /** The pool that has waited longest dials, or finds that it still cannot. */
+  /** Who is first in line dials, or finds that it still cannot. */
   #serveWaiting(budget: Budget<R, T>, now: Msecs): void {
-    if (budget.isFull && budget.idle.longest === null) return;
-    const first = budget.firstWaiting();
-    if (first === null) return;
-    const before = first.rank;
-    first.pool.review(now);
-    // It moved on, so there may be more for it or for the next.
-    if (budget.firstWaiting()?.rank !== before) this.#offered.add(budget);
+    const { line } = budget;
+    if (line === null || line.size === 0) return;
+    if (!budget.isFull || budget.idle.longest !== null) {
+      const first = line.first();
+      const before = first?.rank;
+      first?.pool.review(now);
+      // It moved on, so there may be more for it or for the next.
+      const next = line.first();
+      if (next !== first || next?.rank !== before) {
+        this.#offered.add(budget);
+        return;
+      }
+    }
+    if (budget.reserved === 0) return;
+    // Whom only a reservation stood against may have what its pool has open; or it waits for another budget by now.
+    for (const each of line.entries()) {
+      const { lanes, roster } = each.pool;
+      const hasOpen = roster.idleCount > 0 || roster.dialingCount > lanes.coveredCount;
+      if (hasOpen || each.keeper !== budget) each.pool.review(now);
+    }
+  }
+
+  /** Idle connections over a limit go at once, the longest idle first. */
+  #keepWithin(budget: Budget<R, T>, now: Msecs): void {
+    for (let idle = budget.idle.longest; idle !== null; idle = budget.idle.longest) {
+      if (budget.open <= budget.limit) return;
+      idle.pool.retire(idle, "max-sockets", now);
+    }
+  }
+
+  /** Sums up what lanes reserve and claim, for every budget. */
+  #recount(): void {
+    this.budget.reserved = this.budget.committed = 0;
+    for (const { budget, lanes, reservedSockets } of this.#services.values()) {
+      budget.reserved = reservedSockets;
+      budget.committed = 0;
+      for (const { claimed, options } of lanes.values()) {
+        budget.committed += Math.max(claimed, options.reservedSockets);
+      }
+      this.budget.reserved += budget.reserved;
+      this.budget.committed += budget.committed;
+    }
+    for (const { service, lanes, budget } of this.#byOrigin.values()) {
+      budget.reserved = budget.committed = service.reservedSockets;
+      for (const { claimed, lane } of lanes.all) {
+        budget.committed += Math.max(claimed - lane.options.reservedSockets, 0);
+      }
+    }
   }
 
   /** Keeps to `maxOrigins` by letting the pool go that has been quiet for longest. Busy pools stay. */
@@ -271,4 +378,38 @@ export class Pools<R extends PendingRequest, T> {
       quiet.destroy("max-origins", now);
     }
   }
+}
+
+/** `services` with `default`, as the first. */
+function complete(services: readonly ServicePolicy[], options: CoreOptions): ServicePolicy[] {
+  const isDefault = (each: ServicePolicy): boolean => each.name === defaultName;
+  const given = services.find(isDefault) ?? defaultPolicy(options);
+  return [given, ...services.filter((each) => !isDefault(each))];
+}
+
+/** The service of all origins, for a client that names none. */
+function defaultPolicy(options: CoreOptions): ServicePolicy {
+  const never = Number.POSITIVE_INFINITY;
+  const lane = plainLane({ ...options, requestTimeoutMsecs: never });
+  return {
+    name: defaultName,
+    options,
+    maxTotalSockets: never,
+    lanes: new Map([[defaultName, lane]]),
+    holds: () => false,
+  };
+}
+
+/** The name of the service that has `origin`. */
+function serviceNameOf(origin: string, policies: readonly ServicePolicy[]): string {
+  let found = defaultName;
+  for (const { name, holds } of policies) {
+    if (name === defaultName || !holds(origin)) continue;
+    if (found !== defaultName) {
+      const message = `${origin} is an origin of two services, ${found} and ${name}: leave it to one of them`;
+      throw new InvalidRequestError(message, { origin });
+    }
+    found = name;
+  }
+  return found;
 }

@@ -7,6 +7,7 @@ import type { Connection } from "./connection.ts";
 import type { KeeplineError } from "./errors.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { RetireReason } from "./retire.ts";
+import type { Saturation } from "./saturation.ts";
 
 /** The driver of the core: sockets in production, a script in tests and simulation. */
 export interface Port<R extends PendingRequest, T> {
@@ -18,6 +19,8 @@ export interface Port<R extends PendingRequest, T> {
   refuse(request: R, error: KeeplineError): void;
   /** Close the transport. Called once for every connection, also for one that was lost or never opened. */
   retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void;
+  /** A lane has become saturated, or is not any more. */
+  saturation(change: "saturated" | "relieved", lane: Saturation): void;
   /** Call `tick` at this instant, instead of at any later one named before. */
   wakeAt(at: Msecs): void;
   /** An event came that cannot be: a defect. Tests throw; production reports and goes on. */

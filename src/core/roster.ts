@@ -6,7 +6,9 @@
 import { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
 import { busyOnce, type Connection, type ConnectionState } from "./connection.ts";
-import type { PendingQueue, PendingRequest } from "./pending.ts";
+import type { Lanes } from "./lanes.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { Service } from "./service.ts";
 import type { Timers } from "./timers.ts";
 
 /** Connections by state. */
@@ -17,12 +19,13 @@ export class Roster<R extends PendingRequest, T> {
   /** Busy ones with a free slot: only ever filled where capacity exceeds 1. */
   readonly partlyBusy = new Set<Connection<R, T>>();
   dialingCount = 0;
-  readonly #queue: PendingQueue<R>;
+  readonly #lanes: Lanes<R, T>;
   readonly #timers: Timers;
 
-  constructor(limit: number, parent: Budget<R, T>, queue: PendingQueue<R>, timers: Timers) {
-    this.budget = new Budget("maxSockets", limit, parent);
-    this.#queue = queue;
+  constructor(service: Service<R, T>, lanes: Lanes<R, T>, timers: Timers) {
+    this.budget = new Budget("maxSockets", service.options.maxSockets, service.budget);
+    this.budget.reserved = this.budget.committed = service.reservedSockets;
+    this.#lanes = lanes;
     this.#timers = timers;
   }
 
@@ -100,7 +103,7 @@ export class Roster<R extends PendingRequest, T> {
 
   #setDialing(count: number): void {
     this.dialingCount = count;
-    this.#queue.setDialing(count);
+    this.#lanes.setDialing(count);
   }
 }
 

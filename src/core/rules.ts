@@ -107,12 +107,16 @@ function keysOf<O extends object>(rules: Rules<O>): (keyof O)[] {
   return Object.keys(rules) as (keyof O)[];
 }
 
-/** A check for whole numbers from `least` on; `Infinity` is allowed where it means "no limit". */
-export function wholeNumber(least: number, infinity: "or Infinity" | "finite") {
-  const allowed = `a whole number of at least ${least}${infinity === "finite" ? "" : ", or Infinity"}`;
+/** A check for whole numbers from `least` up to a number, if one is given; `Infinity` is allowed where it means "no limit". */
+export function wholeNumber(least: number, upTo: "or Infinity" | "finite" | number) {
+  const most = typeof upTo === "number" ? upTo : Number.MAX_SAFE_INTEGER;
+  const allowed =
+    typeof upTo === "number"
+      ? `a whole number from ${least} to ${upTo}`
+      : `a whole number of at least ${least}${upTo === "finite" ? "" : ", or Infinity"}`;
   return numberCheck(allowed, (value) => {
-    if (value === Number.POSITIVE_INFINITY) return infinity === "or Infinity";
-    return Number.isSafeInteger(value) && value >= least;
+    if (value === Number.POSITIVE_INFINITY) return upTo === "or Infinity";
+    return Number.isSafeInteger(value) && value >= least && value <= most;
   });
 }
 

@@ -14,10 +14,6 @@ export class Tally {
   served = 0;
   /** Times that a request was sent again because its connection failed. */
   resent = 0;
-  /** Requests that waited longer than their queue timeout. */
-  timedOut = 0;
-  /** Requests refused because the queue was full. */
-  refused = 0;
   /** Requests that got an error after they were granted, or because a dial failed. Aborts are not failures. */
   failed = 0;
   /** Connections that were open once. */

@@ -31,7 +31,8 @@ export interface Http1World {
   readonly pools: Pools<HttpExchange, Http1Connection>;
   readonly clock: Clock;
   readonly dialer: Dialer;
-  readonly maxHeaderBytes: number;
+  /** The limit of requests made now to `origin`'s pool, for a connection that has none yet. */
+  maxHeaderBytesOf(service: string): number;
 }
 
 /** Why a request that a connection failed was not sent again, where its caller could change that. */
@@ -80,8 +81,10 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   ) {
     this.lease = lease;
     this.#world = world;
-    this.#maxHeaderBytes = world.maxHeaderBytes;
-    this.#parser = new ResponseParser(this, world, lease.pool.origin);
+    const { service, origin } = lease.pool;
+    const maxHeaderBytes = world.maxHeaderBytesOf(service.name);
+    this.#maxHeaderBytes = maxHeaderBytes;
+    this.#parser = new ResponseParser(this, { maxHeaderBytes }, origin);
     this.#socket = world.dialer.dial(address, this);
     // Whoever waits for it keeps the process alive; a dial that nobody waits for any more does not.
     this.#socket.unref();
@@ -95,9 +98,9 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
       this.#isReferenced = true;
       this.#socket.ref();
     }
-    if (this.#maxHeaderBytes !== this.#world.maxHeaderBytes) {
-      this.#maxHeaderBytes = this.#world.maxHeaderBytes;
-      this.#parser = new ResponseParser(this, this.#world, this.lease.pool.origin);
+    if (this.#maxHeaderBytes !== exchange.maxHeaderBytes) {
+      this.#maxHeaderBytes = exchange.maxHeaderBytes;
+      this.#parser = new ResponseParser(this, exchange, this.lease.pool.origin);
     }
     this.#parser.begin(exchange.method);
     this.#writer.reset();
@@ -255,11 +258,11 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   #completed(hasMore: boolean, now: Msecs): void {
     this.#isComplete = false;
     const { isUnfinished } = this.#writer;
-    this.#detach();
-    if (this.#isClosed) return;
+    const exchange = this.#detach();
+    if (this.#isClosed || exchange === null) return;
     if (hasMore) this.#world.pools.lost(this.lease, "unexpected-bytes", now);
     else if (isUnfinished) this.#world.pools.lost(this.lease, "request-unfinished", now);
-    else this.#world.pools.released(this.lease, now);
+    else this.#world.pools.released(this.lease, exchange, now);
     this.#restIfIdle();
   }
 
@@ -350,6 +353,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
 
   #context(exchange: HttpExchange): ErrorContext {
     const requestSent = this.#writer.isWritten || exchange.resending?.isSent === true;
-    return { origin: this.lease.pool.origin, service: "default", lane: exchange.lane, requestSent };
+    const { origin, service } = this.lease.pool;
+    return { origin, service: service.name, lane: exchange.lane, requestSent };
   }
 }

@@ -44,6 +44,8 @@ export abstract class HttpExchange extends PendingRequest {
   /** The method is idempotent (RFC 9110, section 9.2.2), or the caller gave an Idempotency-Key. */
   abstract readonly isIdempotent: boolean;
   abstract readonly resendMode: ResendMode;
+  /** A larger response head is an error. */
+  abstract readonly maxHeaderBytes: number;
   /** The source of a streamed body was asked for. */
   #isBodyTaken = false;
 

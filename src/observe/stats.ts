@@ -6,8 +6,10 @@ import type { DurationSummary } from "../core/histogram.ts";
 import type { IdleClosing } from "../core/idle-history.ts";
 import type { PendingRequest } from "../core/pending.ts";
 import type { Pool } from "../core/pool.ts";
+import type { PoolLane } from "../core/pool-lane.ts";
 import type { Pools } from "../core/pools.ts";
 import { type RetireReason, retireReasons } from "../core/retire.ts";
+import type { Service } from "../core/service.ts";
 
 /** Sockets by what they do now. `open` is the sum of the others. */
 export interface SocketCounts {
@@ -27,7 +29,43 @@ export interface ClientStats {
     /** Null stands for no limit, since JSON has no Infinity. */
     readonly maxTotalSockets: number | null;
   };
+  readonly services: readonly ServiceStats[];
   readonly origins: readonly OriginStats[];
+}
+
+/** One service, over all its origins. */
+export interface ServiceStats {
+  readonly service: string;
+  /** Origins of it that have a pool. */
+  readonly origins: number;
+  readonly sockets: SocketCounts;
+  readonly pending: number;
+  /** Null stands for no limit of its own. */
+  readonly maxTotalSockets: number | null;
+  readonly highWater: {
+    /** The most sockets that were open at once. */
+    readonly open: number;
+    /** The most requests that waited at once. */
+    readonly pending: number;
+  };
+  readonly lanes: Readonly<Record<string, LaneTotals>>;
+}
+
+/** One lane of a service, over all its origins. */
+export interface LaneTotals {
+  readonly busy: number;
+  readonly pending: number;
+  readonly highWater: LaneHighWater;
+}
+
+/** What a lane has reached at most. */
+export interface LaneHighWater {
+  /** Requests under way at once. */
+  readonly busy: number;
+  /** Requests that waited at once. */
+  readonly pending: number;
+  /** The longest wait in ms, whether it ended with a connection or not. */
+  readonly waitMsecs: Msecs;
 }
 
 /** One pool. */
@@ -87,13 +125,21 @@ export interface LeakStats {
   readonly collected: number;
 }
 
-/** One lane of a pool. */
+/** One lane of a pool that was used. */
 export interface LaneStats {
   readonly busy: number;
   readonly pending: number;
   readonly served: number;
   readonly timedOut: number;
+  /** Refused because the lane's queue was full, or lets none wait. */
   readonly refused: number;
+  /** Refused at once by `shedLate`. */
+  readonly shed: number;
+  /** Requests have waited for `saturationMsecs` or were refused, no longer ago than that. */
+  readonly isSaturated: boolean;
+  /** Mean time in ms that its last requests held their connections; null when there was none. */
+  readonly serviceMsecs: Msecs | null;
+  readonly highWater: LaneHighWater;
 }
 
 /** Takes the snapshot. `at`: the time in ms since 1970. */
@@ -113,22 +159,57 @@ export function snapshot<R extends PendingRequest, T>(pools: Pools<R, T>, at: Ms
       pending: sum((each) => each.pending),
       maxTotalSockets: finite(pools.options.maxTotalSockets),
     },
+    services: [...pools.services].map((each) => serviceOf(pools, each)),
     origins,
   };
 }
 
+/** One service of `pools`, which must be there. */
+export function serviceStats<R extends PendingRequest, T>(
+  pools: Pools<R, T>,
+  name: string,
+): ServiceStats {
+  const service = [...pools.services].find((each) => each.name === name);
+  if (service === undefined) throw new Error(`there is no service ${name}`);
+  return serviceOf(pools, service);
+}
+
+function serviceOf<R extends PendingRequest, T>(
+  pools: Pools<R, T>,
+  service: Service<R, T>,
+): ServiceStats {
+  const { name, budget, pending, mostPending, lanes } = service;
+  const own = [...pools.all].filter((each) => each.service === service);
+  const dialing = own.reduce((sum, each) => sum + each.roster.dialingCount, 0);
+  const idle = budget.idle.count;
+  return {
+    service: name,
+    origins: own.length,
+    sockets: { open: budget.open, idle, busy: budget.open - idle - dialing, dialing },
+    pending,
+    maxTotalSockets: finite(budget.limit),
+    highWater: { open: budget.mostOpen, pending: mostPending },
+    lanes: Object.fromEntries(
+      [...lanes.values()].map((lane) => [
+        lane.name,
+        { busy: lane.held, pending: lane.pending, highWater: { ...lane.highWater } },
+      ]),
+    ),
+  };
+}
+
 function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats {
-  const { tally, queue } = pool;
+  const { tally, lanes } = pool;
   return {
     origin: pool.origin,
-    service: "default",
+    service: pool.service.name,
     sockets: {
       open: pool.budget.open,
       idle: pool.roster.idleCount,
       busy: pool.roster.busyCount,
       dialing: pool.roster.dialingCount,
     },
-    pending: queue.count,
+    pending: lanes.count,
     requests: tally.requests,
     opened: tally.opened,
     resumedTls: tally.resumedTls,
@@ -145,21 +226,28 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
       usedUnlessReplayable: rounded(pool.idle.strictWindowMsecs),
       closing: pool.idle.history.closing,
     },
-    lanes: {
-      default: {
-        busy: pool.roster.busyCount,
-        pending: queue.count,
-        served: tally.served,
-        timedOut: tally.timedOut,
-        refused: tally.refused,
-      },
-    },
+    lanes: Object.fromEntries([...lanes.all].map((each) => [each.lane.name, laneStats(each)])),
     timings: {
       queue: tally.queue.summary(),
       connect: tally.connect.summary(),
       tls: tally.tls.summary(),
       firstByte: tally.firstByte.summary(),
     },
+  };
+}
+
+function laneStats<R extends PendingRequest, T>(place: PoolLane<R, T>): LaneStats {
+  const { held, queue, tally, serviceMsecs, saturatedAt } = place;
+  return {
+    busy: held,
+    pending: queue.count,
+    served: tally.served,
+    timedOut: tally.timedOut,
+    refused: tally.refused,
+    shed: tally.shed,
+    isSaturated: saturatedAt !== null,
+    serviceMsecs: serviceMsecs === 0 ? null : serviceMsecs,
+    highWater: { ...tally.highWater },
   };
 }
 

@@ -7,12 +7,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { LaneOptions } from "../../src/core/lane-options.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { yieldAfterMsecs } from "../support/core-invariants.ts";
 import {
   type AcquireOptions,
   type ManualConnection,
   type ManualRequest,
+  type ManualServices,
   type ManualWorld,
   manualWorld,
   type Reactions,
@@ -31,6 +33,7 @@ type Step = readonly [kind: number, first: number, second: number];
 
 interface Schedule {
   readonly options: CoreOptions;
+  readonly services: Record<string, ServiceDraw>;
   readonly originCount: number;
   readonly capacity: number;
   readonly reaction: keyof typeof reactions;
@@ -55,12 +58,73 @@ const options: fc.Arbitrary<CoreOptions> = fc
     maxPending: fc.constantFrom(never, never, 0, 1, 3),
     queueTimeoutMsecs: fc.constantFrom(never, never, 20, 150.5, 2_000),
     connectTimeoutMsecs: fc.constantFrom(never, 10, 100, 1_000),
+    saturationMsecs: fc.constantFrom(1_000, never, 150.5),
   })
   .map((drawn): CoreOptions => {
     const most = Math.min(drawn.maxFreeSockets, drawn.maxSockets, drawn.maxTotalSockets);
     const canKeep = drawn.keepAliveMsecs > 0;
     return { ...drawn, minFreeSockets: canKeep ? Math.min(drawn.minFreeSockets, most) : 0 };
   });
+
+/** The lanes of a service, of which some reserve a socket: see `tamed`. */
+const lanes: fc.Arbitrary<Record<string, LaneDraw>> = fc.dictionary(
+  fc.constantFrom("default", "x", "y", "z"),
+  fc.record({
+    weight: fc.constantFrom(1, 1, 2, 5),
+    reservedSockets: fc.constantFrom(0, 0, 1, 2),
+    maxSockets: fc.constantFrom(never, never, 1, 2, 3),
+    overload: fc.constantFrom("queue", "queue", "queue", "reject", "newest-first"),
+    shedLate: fc.boolean(),
+    maxPending: fc.constantFrom(never, never, 0, 2),
+  }),
+  { maxKeys: 4 },
+);
+
+type LaneDraw = Omit<LaneOptions, "queueTimeoutMsecs" | "requestTimeoutMsecs">;
+
+interface ServiceDraw {
+  readonly origins: readonly string[];
+  readonly maxTotalSockets: number;
+  readonly lanes: Readonly<Record<string, LaneDraw>>;
+}
+
+const drawnServices: fc.Arbitrary<Record<string, ServiceDraw>> = fc.oneof(
+  { weight: 1, arbitrary: fc.constant({}) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .record({
+        first: lanes,
+        second: lanes,
+        unnamed: lanes,
+        shared: fc.constantFrom(never, 2, 3, 4),
+        other: fc.constantFrom(never, never, 1, 3),
+      })
+      .map(({ first, second, unnamed, shared, other }) => ({
+        default: { origins: [], maxTotalSockets: other, lanes: unnamed },
+        first: { origins: ["a", "b"], maxTotalSockets: shared, lanes: first },
+        second: { origins: ["c"], maxTotalSockets: never, lanes: second },
+      })),
+  },
+);
+
+/** `services` with as many reservations as all limits allow. */
+function tamed(options: CoreOptions, services: Record<string, ServiceDraw>): ManualServices {
+  let leftOfClient = options.maxTotalSockets - 1;
+  return Object.fromEntries(
+    Object.entries(services).map(([name, service]) => {
+      let left = Math.min(options.maxSockets, service.maxTotalSockets) - 1;
+      const own = Object.entries(service.lanes).map(([lane, drawn]) => {
+        const most = Math.min(drawn.reservedSockets, drawn.maxSockets, left, leftOfClient);
+        const reservedSockets = Math.max(most, 0);
+        left -= reservedSockets;
+        leftOfClient -= reservedSockets;
+        return [lane, { ...drawn, reservedSockets }] as const;
+      });
+      return [name, { ...service, lanes: Object.fromEntries(own) }];
+    }),
+  );
+}
 
 /** Each with how often it is drawn. Those whose choice has nothing to choose from do nothing. */
 const steps: Record<string, [number, (run: Run, first: number, second: number) => void]> = {
@@ -84,6 +148,10 @@ const steps: Record<string, [number, (run: Run, first: number, second: number) =
     (run, first) => choose(run.world.dialing, first, (each) => run.world.dialFailed(each)),
   ],
   release: [18, (run, first) => choose(run.holding, first, (each) => run.world.release(each))],
+  "acquire with little time": [
+    3,
+    (run, first, second) => run.acquire(first, { requestTimeoutMsecs: 1 + (second % 60) }),
+  ],
   cancel: [4, (run, first) => choose(run.pending, first, (each) => run.world.cancel(each))],
   "cancel whatever it is": [
     1,
@@ -103,6 +171,7 @@ const steps: Record<string, [number, (run: Run, first: number, second: number) =
   drain: [2, (run, first) => choose([...run.world.live], first, (each) => run.world.drain(each))],
   warm: [2, (run, first, second) => run.world.warm(second % 4, run.origin(first))],
   configure: [2, (run, first, second) => run.configure(first, second)],
+  "configure services": [2, (run, first, second) => run.configureServices(first, second)],
   "advance a little": [6, (run, first) => run.world.advance((first % 40) / 4)],
   advance: [3, (run, first) => run.world.advance(first * 2)],
   "advance with late ticks": [
@@ -176,12 +245,15 @@ class Run {
   /** Reactions that the present step may still have, so that none runs for ever. */
   #reactionsLeft = 0;
   #reactionCount = 0;
+  #services: Record<string, ServiceDraw>;
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
+    this.#services = schedule.services;
     this.world = manualWorld(schedule.options, {
       dials: "wait",
       seed: schedule.seed,
+      services: tamed(schedule.options, schedule.services),
       reactions: reactions[schedule.reaction](this),
     });
   }
@@ -199,7 +271,8 @@ class Run {
   }
 
   acquire(index: number, options: AcquireOptions = {}): void {
-    this.world.acquire(this.origin(index), options);
+    const lane = ["default", "x", "y", "z"][index % 7] ?? "x";
+    this.world.acquire(this.origin(index), { lane, ...options });
   }
 
   dialed(connection: ManualConnection): void {
@@ -231,7 +304,36 @@ class Run {
     const most = Math.min(changed.maxFreeSockets, changed.maxSockets, changed.maxTotalSockets);
     const canKeep = changed.keepAliveMsecs > 0;
     const minFreeSockets = canKeep ? Math.min(changed.minFreeSockets, most) : 0;
-    this.world.configure({ ...changed, minFreeSockets });
+    const services = tamed({ ...changed, minFreeSockets }, this.#services);
+    this.world.configure({ ...changed, minFreeSockets }, services);
+  }
+
+  /** Moves an origin to another service, or changes, adds and removes lanes. */
+  configureServices(first: number, second: number): void {
+    const { default: unnamed, first: one, second: two } = this.#services;
+    if (unnamed === undefined || one === undefined || two === undefined) return;
+    const lane: LaneDraw = {
+      weight: 1 + (second % 3),
+      reservedSockets: second % 3,
+      maxSockets: second % 2 === 0 ? never : 1 + (second % 4),
+      overload: (["queue", "newest-first", "reject"] as const)[second % 3] ?? "queue",
+      shedLate: second % 5 === 0,
+      maxPending: never,
+    };
+    const changes: (() => Record<string, ServiceDraw>)[] = [
+      () => ({ ...this.#services, first: { ...one, origins: ["b"] } }),
+      () => ({ ...this.#services, first: { ...one, origins: ["a", "b", "d"] } }),
+      () => ({ default: unnamed, second: two, first: { ...one, origins: [] } }),
+      () => ({ ...this.#services, first: { ...one, lanes: { ...one.lanes, x: lane } } }),
+      () => ({ ...this.#services, first: { ...one, lanes: { y: lane } } }),
+      () => ({ ...this.#services, second: { ...two, lanes: {} } }),
+      () => ({ ...this.#services, default: { ...unnamed, lanes: { x: lane, z: lane } } }),
+      () => ({ ...this.#services, first: { ...one, maxTotalSockets: 1 + (second % 4) } }),
+      () => ({ ...this.#services, first: { ...one, maxTotalSockets: never } }),
+    ];
+    this.#services = (changes[first % changes.length] as () => Record<string, ServiceDraw>)();
+    const { options } = this.world.pools;
+    this.world.configure(options, tamed(options, this.#services));
   }
 
   react(reaction: (random: number) => void): void {
@@ -272,6 +374,10 @@ class Run {
     if (this.#schedule.end === "finish") this.finish();
     world.destroy();
     assert.equal(world.pools.budget.open, 0, "every permit comes back");
+    for (const { budget } of world.pools.services) {
+      assert.equal(budget.open, 0, "every permit of a service comes back");
+      assert.equal(budget.committed, budget.reserved, "every claim ends");
+    }
     assert.equal(world.live.size, 0, "every connection is retired");
     assert.equal(world.pools.timers.count, 0, "no timer is left");
     assert.equal(world.retirements.length, world.dials.length, "each connection is retired once");
@@ -306,6 +412,7 @@ function sentence([kind, first, second]: Step): string {
 
 const schedules: fc.Arbitrary<Schedule> = fc.record({
   options,
+  services: drawnServices,
   originCount: fc.integer({ min: 1, max: origins.length }),
   capacity: fc.constantFrom(1, 1, 1, 1, 1, 2, 3),
   reaction: fc.constantFrom(

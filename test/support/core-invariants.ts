@@ -8,9 +8,11 @@ import type { IdleList } from "../../src/core/budget.ts";
 import type { Msecs } from "../../src/core/clock.ts";
 import { ConnectError, ConnectTimeoutError, type KeeplineError } from "../../src/core/errors.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
+import type { Service } from "../../src/core/service.ts";
 import type { Deadline } from "../../src/core/timers.ts";
 import type {
   ManualConnection,
+  ManualLane,
   ManualPool,
   ManualRequest,
   ManualTransport,
@@ -44,13 +46,15 @@ export class CoreInvariants {
 
   onDial(connection: ManualConnection): void {
     const { pool } = connection;
-    const { budget, queue } = pool;
+    const { budget, lanes, service } = pool;
     const client = this.#world.pools.budget;
     holds(budget.open <= budget.limit, "a dial exceeds maxSockets");
+    const ofService = service.budget;
+    holds(ofService.open <= ofService.limit, "a dial exceeds a service's maxTotalSockets");
     holds(client.open <= client.limit, "a dial exceeds maxTotalSockets");
     this.#isNotTooEarly(pool);
 
-    const isForRequest = queue.count >= pool.roster.dialingCount;
+    const isForRequest = lanes.coveredCount >= pool.roster.dialingCount;
     if (!isForRequest) {
       const opened = budget.open - pool.roster.dialingCount;
       const usableIdle = pool.roster.idleCount - (pool.idle.scout === null ? 0 : 1);
@@ -60,16 +64,21 @@ export class CoreInvariants {
           (most, each) => Math.max(most, each.target - opened),
           pool.options.minFreeSockets - usableIdle,
         );
-      holds(pool.roster.dialingCount <= queue.count + spare, "more dials than anybody needs");
+      holds(
+        pool.roster.dialingCount <= lanes.coveredCount + spare,
+        "more dials than anybody needs",
+      );
     }
     if (this.#world.isReacting) return; // the event around it is not over: the line is not in order
     // Who stands in line for the client's sockets goes first, by the order of arrival; a spare dial last.
-    const covered = (queue.uncovered === null ? lastOf(pool) : queue.uncovered.ahead)?.sequence;
-    const own = isForRequest ? (covered ?? 0) : Number.POSITIVE_INFINITY;
+    const own = isForRequest ? newestCovered(pool) : Number.POSITIVE_INFINITY;
     for (const other of this.#world.pools.all) {
-      if (other === pool || other.dialing.heapIndex === -1 || other.budget.isFull) continue;
-      const sequence = other.dialing.nextSequence ?? Number.POSITIVE_INFINITY;
-      holds(sequence >= own, `a dial for ${pool.origin} is made before one of ${other.origin}`);
+      if (other === pool || other.budget.isFull || other.service.budget.isFull) continue;
+      for (const lane of other.lanes.waiting) {
+        if (lane.waitingAt !== client || lane.heapIndex === -1 || !this.#mayClaim(lane)) continue;
+        const sequence = lane.nextSequence ?? Number.POSITIVE_INFINITY;
+        holds(sequence >= own, `a dial for ${pool.origin} is made before one of ${other.origin}`);
+      }
     }
   }
 
@@ -100,6 +109,7 @@ export class CoreInvariants {
 
     this.#overtakesNobody(request, connection);
     this.#yields(request, pool);
+    this.#keepsReservations(request, pool);
     const { resending } = request;
     if (resending === null) return;
     holds(
@@ -143,16 +153,29 @@ export class CoreInvariants {
         deadlines.push(connection);
       }
       openOfAll += pool.roster.connections.size;
-      deadlines.push(pool, pool.dialing);
+      deadlines.push(pool, pool.dialing, ...pool.lanes.all);
       this.#checkConnections(pool);
-      for (const request of this.#checkQueue(pool)) deadlines.push(request);
-      pendingOfAll += pool.queue.count;
+      for (const request of this.#checkLanes(pool)) deadlines.push(request);
+      pendingOfAll += pool.lanes.count;
       this.#checkDemand(pool);
       this.#checkWarmers(pool);
     }
     equal(openOfAll, world.live.size, "connections in pools");
     equal(world.pools.budget.open, world.live.size, "sockets that count for maxTotalSockets");
-    checkIdleList(world.pools.budget.idle, idleOfAll, 1);
+    checkIdleList(world.pools.budget.idle, idleOfAll, 2);
+    for (const service of world.pools.services) {
+      const pools = [...world.pools.all].filter((each) => each.service === service);
+      const open = pools.reduce((sum, each) => sum + each.roster.connections.size, 0);
+      equal(service.budget.open, open, "sockets that count for a service");
+      const idle = idleOfAll.filter((each) => each.pool.service === service);
+      checkIdleList(service.budget.idle, idle, 1);
+      const { budget } = service;
+      holds(
+        budget.open <= budget.limit || idle.length === 0,
+        "an idle socket over a service's limit",
+      );
+    }
+    this.#checkClaims();
     const waiting = world.requests.filter((each) => each.outcome === null).length;
     equal(pendingOfAll, waiting, "requests in queues");
     this.#checkTimers(deadlines);
@@ -204,44 +227,189 @@ export class CoreInvariants {
     if (this.#world.pools.isClosing) equal(idle.length, 0, "idle sockets of a closed client");
   }
 
-  /** The pending requests, in order. */
-  #checkQueue(pool: ManualPool): ManualRequest[] {
-    const { queue } = pool;
+  /** The pending requests, lane by lane in order. */
+  #checkLanes(pool: ManualPool): ManualRequest[] {
+    const all: ManualRequest[] = [];
+    const waiting = new Set(pool.lanes.waiting);
+    equal(waiting.size, pool.lanes.waiting.length, "lanes that wait, each once");
+    let covered = 0;
+    for (const lane of pool.lanes.all) {
+      const requests = this.#checkQueue(lane);
+      equal(
+        waiting.delete(lane),
+        requests.length > 0,
+        "a lane waits while it has pending requests",
+      );
+      all.push(...requests);
+      covered += lane.queue.coveredCount;
+    }
+    equal(waiting.size, 0, "lanes that wait and are none of the pool's");
+    equal(pool.lanes.count, all.length, "lanes.count");
+    equal(pool.lanes.coveredCount, covered, "lanes.coveredCount");
+    holds(covered <= pool.roster.dialingCount, "more requests are covered than dials under way");
+    const isLeft = pool.lanes.waiting.some(
+      (each) => each.queue.uncovered !== null && this.#mayClaim(each),
+    );
+    holds(covered === pool.roster.dialingCount || !isLeft, "a dial is for nobody, and one waits");
+    return all;
+  }
+
+  #checkQueue(lane: ManualLane): ManualRequest[] {
+    const { queue, pool } = lane;
+    const { overload } = lane.lane.options;
     const requests: ManualRequest[] = [];
     let last: ManualRequest | null = null;
     for (let each = queue.head; each !== null; each = each.behind as ManualRequest | null) {
       requests.push(each);
       equal(each.ahead, last, "the request ahead");
-      equal(each.pool, pool, "the pool of a pending request");
+      equal(each.place, lane, "the place of a pending request");
       equal(each.phase, "pending", "the phase of a request in a queue");
       equal(each.outcome, null, "the outcome of a request in a queue");
       equal(each.origin, pool.origin, "the origin of a request in a queue");
-      holds(last === null || last.sequence < each.sequence, "a queue is out of order");
-      equal(each.covered, requests.length <= pool.roster.dialingCount, "covered by a dial");
+      holds(
+        overload === "newest-first" || last === null || last.sequence < each.sequence,
+        "a queue is out of order",
+      );
+      equal(each.covered, requests.length <= queue.coveredCount, "covered by a dial");
+      const name = pool.service.lanes.has(each.lane) ? each.lane : "default";
+      equal(lane.lane.name, name, "the lane of a pending request");
       last = each;
     }
     equal(queue.count, requests.length, "queue.count");
-    equal(
-      queue.uncovered,
-      requests[pool.roster.dialingCount] ?? null,
-      "the first uncovered request",
-    );
+    equal(queue.tail, last, "queue.tail");
+    equal(queue.uncovered, requests[queue.coveredCount] ?? null, "the first uncovered request");
     return requests;
+  }
+
+  /** What lanes hold, claim and reserve, counted anew; and that none has what is reserved for others. */
+  #checkClaims(): void {
+    const { pools } = this.#world;
+    const client = { reserved: 0, committed: 0 };
+    for (const service of pools.services) {
+      const own = { reserved: 0, committed: 0 };
+      const places = [...pools.all]
+        .filter((each) => each.service === service)
+        .flatMap((each) => [...each.lanes.all]);
+      for (const lane of service.lanes.values()) {
+        const { reservedSockets } = lane.options;
+        const here = places.filter((each) => each.lane === lane);
+        const sum = (count: (each: ManualLane) => number): number =>
+          here.reduce((total, each) => total + count(each), 0);
+        equal(
+          lane.held,
+          sum((each) => each.held),
+          "held by a lane",
+        );
+        equal(
+          lane.claimed,
+          sum((each) => each.claimed),
+          "claimed by a lane",
+        );
+        equal(
+          lane.pending,
+          sum((each) => each.queue.count),
+          "pending in a lane",
+        );
+        own.reserved += reservedSockets;
+        own.committed += Math.max(lane.claimed, reservedSockets);
+      }
+      equal(service.budget.reserved, own.reserved, "reserved of a service");
+      equal(service.budget.committed, own.committed, "committed of a service");
+      client.reserved += own.reserved;
+      client.committed += own.committed;
+    }
+    equal(pools.budget.reserved, client.reserved, "reserved of the client");
+    equal(pools.budget.committed, client.committed, "committed of the client");
+    for (const pool of pools.all) {
+      const held = new Map<string, number>();
+      for (const connection of pool.roster.connections) {
+        equal(connection.holders.length, connection.leases, "holders of a connection");
+        for (const holder of connection.holders) {
+          const name = pool.service.lanes.has(holder.lane) ? holder.lane : "default";
+          equal(holder.place?.lane.name, name, "the lane of a request under way");
+          held.set(name, (held.get(name) ?? 0) + 1);
+        }
+      }
+      let committed = 0;
+      for (const [name, lane] of pool.service.lanes) {
+        const place = [...pool.lanes.all].find((each) => each.lane === lane);
+        equal(place?.held ?? 0, held.get(name) ?? 0, "held by a lane of a pool");
+        const claimed = (place?.held ?? 0) + (place?.queue.coveredCount ?? 0);
+        equal(place?.claimed ?? 0, claimed, "claimed by a lane of a pool");
+        committed += Math.max(claimed, lane.options.reservedSockets);
+      }
+      equal(pool.budget.committed, committed, "committed of a pool");
+    }
+  }
+
+  /** Counted anew: whether `lane` may have one more, by its own limit and the reservations of others. */
+  #mayClaim(lane: ManualLane): boolean {
+    const { pool } = lane;
+    const { options } = lane.lane;
+    if (lane.claimed >= options.maxSockets) return false;
+    const within = (
+      limit: number,
+      lanes: readonly { readonly claimed: number; readonly reserved: number }[],
+      claimed: number,
+    ): boolean =>
+      claimed < options.reservedSockets ||
+      lanes.every((each) => each.reserved === 0) ||
+      lanes.reduce((sum, each) => sum + Math.max(each.claimed, each.reserved), 0) <
+        limit * pool.capacity;
+    const ofService = (service: Service<ManualRequest, ManualTransport>) =>
+      [...service.lanes.values()].map((each) => ({
+        claimed: each.claimed,
+        reserved: each.options.reservedSockets,
+      }));
+    const ofPool = [...pool.service.lanes.values()].map((each) => ({
+      claimed: [...pool.lanes.all].find((place) => place.lane === each)?.claimed ?? 0,
+      reserved: each.options.reservedSockets,
+    }));
+    const ofClient = [...this.#world.pools.services].flatMap(ofService);
+    const { budget } = this.#world.pools;
+    return (
+      within(pool.budget.limit, ofPool, lane.claimed) &&
+      within(pool.service.budget.limit, ofService(pool.service), lane.lane.claimed) &&
+      within(budget.limit, ofClient, lane.lane.claimed)
+    );
+  }
+
+  /** A grant that is not within the lane's own reservation leaves the places that are reserved for others. */
+  #keepsReservations(request: ManualRequest, pool: ManualPool): void {
+    const place = request.place as ManualLane;
+    if (this.#world.isReacting) return; // limits may be on their way
+    holds(place.held <= place.lane.options.maxSockets, "a lane has more than its maxSockets");
+    if (place.held <= place.lane.options.reservedSockets || pool.capacity > 1) return;
+    let held = 0;
+    for (const lane of pool.service.lanes.values()) {
+      const other = [...pool.lanes.all].find((each) => each.lane === lane);
+      held += Math.max(other?.held ?? 0, lane.options.reservedSockets);
+    }
+    const isReserved = [...pool.service.lanes.values()].some(
+      (each) => each.options.reservedSockets > 0,
+    );
+    if (isReserved) holds(held <= pool.budget.limit, "a lane has what is reserved for another");
   }
 
   /** No lost wake-up: whoever waits, waits for something that will come. */
   #checkDemand(pool: ManualPool): void {
-    if (pool.queue.count === 0) return;
+    for (const lane of pool.lanes.waiting) this.#checkDemandOf(lane);
+  }
+
+  #checkDemandOf(lane: ManualLane): void {
+    const { pool, queue } = lane;
     for (const connection of pool.roster.connections) {
       if (!this.#isUsable(connection)) continue;
-      for (let each = pool.queue.head; each !== null; each = each.behind as ManualRequest | null) {
+      for (let each = queue.head; each !== null; each = each.behind as ManualRequest | null) {
+        if (!each.covered && !this.#mayClaim(lane)) break;
         holds(!this.#mayUse(each, connection), "a request waits beside a usable connection");
       }
     }
-    if (pool.queue.uncovered === null) return;
+    if (queue.uncovered === null || !this.#mayClaim(lane)) return;
     if (pool.budget.isFull && pool.roster.idleCount === 0) return;
-    const client = this.#world.pools.budget;
-    if (client.isFull && client.idle.count === 0) return;
+    for (const budget of [pool.service.budget, this.#world.pools.budget]) {
+      if (budget.isFull && budget.idle.count === 0) return;
+    }
     const failures = this.#failures.get(pool);
     if (failures !== undefined && failures.count > 1) {
       if (pool.roster.dialingCount > 0) return; // one dial at a time asks whether the origin is back
@@ -280,7 +448,7 @@ export class CoreInvariants {
       holds(pool.roster.dialingCount > 0, "a warm-up waits and no dial is under way");
       holds(pool.budget.open - pool.roster.dialingCount < warmer.target, "a warm-up was not told");
     }
-    if (pool.budget.open > 0 || pool.queue.count > 0 || this.#world.pools.isClosing) return;
+    if (pool.budget.open > 0 || pool.lanes.count > 0 || this.#world.pools.isClosing) return;
     holds(pool.slot !== -1, `${pool.origin} is empty and is never dropped`);
   }
 
@@ -307,16 +475,18 @@ export class CoreInvariants {
     holds(this.#world.now >= from, "a dial in the back-off");
   }
 
-  /** First come, first served: nobody who waits for longer could have used `connection`. */
+  /** First come, first served in each lane: nobody who waits for longer could have used `connection`. */
   #overtakesNobody(request: ManualRequest, connection: ManualConnection): void {
-    const head = this.#world.findPool(request.origin)?.queue.head ?? null;
+    const place = request.place as ManualLane;
+    if (place.lane.options.overload === "newest-first") return;
     // When the port acquires inside `retire`, its request may wait already.
     if (this.#world.isReacting && request.enqueuedAt === this.#world.now) return;
-    for (let each = head; each !== null; each = each.behind as ManualRequest | null) {
+    for (let each = place.queue.head; each !== null; each = each.behind as ManualRequest | null) {
       if (each.sequence > request.sequence) return;
       holds(
         each.resending !== null
           ? connection.requestCount > 1 ||
+              connection.id <= each.resending.failedId ||
               request.resending !== null ||
               this.#world.acquiring === request
           : !each.isReplayable && connection.lastIdleMsecs > 0,
@@ -325,9 +495,11 @@ export class CoreInvariants {
     }
   }
 
-  /** The one that has waited longest fails first. */
+  /** The one that has waited longest of its lane fails first. */
   #isFirstInLine(request: ManualRequest, happened: string): void {
-    const head = this.#world.findPool(request.origin)?.queue.head ?? null;
+    const place = request.place as ManualLane;
+    if (place.lane.options.overload === "newest-first") return;
+    const { head } = place.queue;
     if (head === null) return;
     holds(
       request.sequence < head.sequence,
@@ -335,22 +507,39 @@ export class CoreInvariants {
     );
   }
 
-  /** A busy origin gives its place to one whose request has waited so much longer. */
+  /** A busy origin gives its place to one of another service whose request has waited so much longer. */
   #yields(request: ManualRequest, pool: ManualPool): void {
     if (this.#world.isReacting) return; // as in `onDial`
-    if (request.enqueuedAt === this.#world.now || !this.#world.pools.budget.isFull) return;
+    const client = this.#world.pools.budget;
+    if (request.enqueuedAt === this.#world.now || !client.isFull) return;
     for (const connection of pool.roster.connections) if (connection.capacity > 1) return;
-    // Its own request that is sent again may stand first in line, for a place of its own.
-    if (pool.queue.head?.resending != null) return;
+    // The longest wait of the origin counts, though its lanes take turns, and in some the newest goes first.
+    let since = request.enqueuedAt;
+    for (const lane of pool.lanes.waiting) {
+      // Its own request that is sent again may stand first in line, for a place of its own.
+      if (lane.queue.head?.resending != null) return;
+      since = Math.min(since, lane.longest?.enqueuedAt ?? since);
+    }
     for (const other of this.#world.pools.all) {
-      const next = other.queue.uncovered;
-      if (other === pool || other.dialing.heapIndex === -1 || next === null) continue;
-      holds(
-        next.enqueuedAt + yieldAfterMsecs >= request.enqueuedAt,
-        `request ${next.id} waits ${yieldAfterMsecs} ms longer than request ${request.id}`,
-      );
+      for (const lane of other.lanes.waiting) {
+        if (other === pool || lane.waitingAt !== client || lane.heapIndex === -1) continue;
+        const next = lane.nextToDial;
+        if (next === null || !this.#mayClaim(lane)) continue;
+        holds(
+          next.enqueuedAt + yieldAfterMsecs >= since,
+          `request ${next.id} waits ${yieldAfterMsecs} ms longer than request ${request.id}`,
+        );
+      }
     }
   }
+}
+
+/** The request that the newest dial of `pool` may be for: of the lanes' last covered ones the oldest. */
+function newestCovered(pool: ManualPool): number {
+  const lanes = pool.lanes.waiting.filter((each) => each.queue.coveredCount > 0);
+  // Its place in the line is that of its oldest request, and its dial is for the newest.
+  if (lanes.some((each) => each.lane.options.overload === "newest-first")) return 0;
+  return Math.min(...lanes.map((each) => each.queue.lastCovered?.sequence ?? 0));
 }
 
 /** The list holds exactly `expected`, both ways, by when each became idle. */
@@ -382,12 +571,6 @@ function isSet(deadline: Deadline, at: Msecs, what: string, exactly: boolean): v
   if (isNever && !exactly) return; // the option may have changed since
   equal(deadline.slot === -1, isNever, `${what} is not set`);
   if (exactly && !isNever) equal(deadline.at, at, what);
-}
-
-function lastOf(pool: ManualPool): ManualRequest | null {
-  let last = pool.queue.head;
-  while (last?.behind != null) last = last.behind as ManualRequest;
-  return last;
 }
 
 /** The longest wait before the next dial, after so many failures in a row. */

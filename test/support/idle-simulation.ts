@@ -199,6 +199,7 @@ export class IdleSimulation {
         this.#holder.delete(connection);
         connection.transport = null;
       },
+      saturation: () => {},
       wakeAt: (at) => {
         this.#wakeAt = Math.min(this.#wakeAt, at);
       },
@@ -225,7 +226,7 @@ export class IdleSimulation {
         this.pool.hinted(connection, hintMsecs, Number.POSITIVE_INFINITY);
       }
       request.settled(null);
-      this.pools.released(connection, this.now);
+      this.pools.released(connection, request, this.now);
     });
   }
 

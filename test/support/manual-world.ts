@@ -7,14 +7,29 @@ import assert from "node:assert/strict";
 import type { Msecs, Random } from "../../src/core/clock.ts";
 import type { Connection } from "../../src/core/connection.ts";
 import type { KeeplineError } from "../../src/core/errors.ts";
-import { type CoreOptions, checkTogether, coreRules } from "../../src/core/options.ts";
+import {
+  checkReservations,
+  defaultName,
+  type LaneOptions,
+  laneRules,
+  plainLane,
+  type ServicePolicy,
+} from "../../src/core/lane-options.ts";
+import {
+  type CoreOptions,
+  checkTogether,
+  coreRules,
+  type PoolOptions,
+} from "../../src/core/options.ts";
 import { PendingRequest } from "../../src/core/pending.ts";
 import type { DialFacts, Pool } from "../../src/core/pool.ts";
+import type { PoolLane } from "../../src/core/pool-lane.ts";
 import { Pools } from "../../src/core/pools.ts";
 import type { Port, Warmer } from "../../src/core/port.ts";
 import type { FailedAttempt, ResendRefusal } from "../../src/core/resend.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
 import { type Given, resolveOptions } from "../../src/core/rules.ts";
+import type { Saturation } from "../../src/core/saturation.ts";
 import { CoreInvariants } from "./core-invariants.ts";
 
 export const defaultOrigin = "http://a.test";
@@ -26,6 +41,7 @@ export interface ManualTransport {
 
 export type ManualConnection = Connection<ManualRequest, ManualTransport>;
 export type ManualPool = Pool<ManualRequest, ManualTransport>;
+export type ManualLane = PoolLane<ManualRequest, ManualTransport>;
 
 /** How a request ended for the core. */
 export type Outcome =
@@ -36,6 +52,9 @@ export type Outcome =
 /** What `acquire` takes beside the origin. */
 export interface AcquireOptions {
   readonly queueTimeoutMsecs?: Msecs;
+  /** The whole request. */
+  readonly requestTimeoutMsecs?: Msecs;
+  readonly lane?: string;
   /** True unless said otherwise. */
   readonly isReplayable?: boolean;
 }
@@ -44,7 +63,7 @@ export interface AcquireOptions {
 export class ManualRequest extends PendingRequest {
   readonly id: number;
   readonly origin: string;
-  readonly lane = "default";
+  readonly lane: string;
   readonly queueTimeoutMsecs: Msecs | null;
   readonly isReplayable: boolean;
   /** Null while it waits. */
@@ -56,6 +75,7 @@ export class ManualRequest extends PendingRequest {
     super();
     this.id = id;
     this.origin = origin;
+    this.lane = options.lane ?? defaultName;
     this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
     this.isReplayable = options.isReplayable ?? true;
   }
@@ -116,6 +136,17 @@ export interface Reactions {
   retired?(connection: ManualConnection, reason: RetireReason): void;
 }
 
+/** A service of the world, as far as it differs from the client's options. */
+export interface ManualService {
+  /** Hosts without `.test`; none for the service `default`. */
+  readonly origins?: readonly string[];
+  readonly options?: Given<PoolOptions>;
+  readonly maxTotalSockets?: number;
+  readonly lanes?: Readonly<Record<string, Given<LaneOptions>>>;
+}
+
+export type ManualServices = Readonly<Record<string, ManualService>>;
+
 export interface WorldSettings {
   /**
    * `open`: every dial succeeds as soon as the event that led to it is over. `wait`: dials wait for
@@ -124,6 +155,7 @@ export interface WorldSettings {
   readonly dials?: "open" | "wait";
   readonly seed?: number;
   readonly reactions?: Reactions;
+  readonly services?: ManualServices;
 }
 
 const plainDial: DialFacts = {
@@ -158,6 +190,8 @@ export class ManualWorld {
   readonly retirements: { readonly connection: ManualConnection; readonly reason: RetireReason }[] =
     [];
   readonly warmers: ManualWarmer[] = [];
+  readonly saturations: { readonly change: "saturated" | "relieved"; readonly lane: Saturation }[] =
+    [];
   /** The request of the `acquire` or `fail` under way: what it gets now, it gets without waiting. */
   acquiring: ManualRequest | null = null;
   /** When the core wants its next `tick`. */
@@ -167,12 +201,15 @@ export class ManualWorld {
   readonly #holders = new Map<ManualConnection, Set<ManualRequest>>();
   readonly #invariants: CoreInvariants;
   #depth = 0;
+  #services: ManualServices;
 
   constructor(options: Given<CoreOptions>, settings: WorldSettings) {
     this.reactions = settings.reactions ?? {};
     this.#dialsOpen = settings.dials !== "wait";
     const resolved = resolve(options);
-    this.pools = new Pools(resolved, this.#port(), seededRandom(settings.seed ?? 1));
+    this.#services = settings.services ?? {};
+    const policies = resolveServices(this.#services, resolved);
+    this.pools = new Pools(resolved, this.#port(), seededRandom(settings.seed ?? 1), policies);
     this.#invariants = new CoreInvariants(this);
   }
 
@@ -214,8 +251,15 @@ export class ManualWorld {
       idle: pool?.roster.idleCount ?? 0,
       busy: pool?.roster.busyCount ?? 0,
       dialing: pool?.roster.dialingCount ?? 0,
-      pending: pool?.queue.count ?? 0,
+      pending: pool?.lanes.count ?? 0,
     };
+  }
+
+  /** The lane of `origin` that has been used. */
+  lane(name: string, origin: string = defaultOrigin): ManualLane {
+    const lane = [...this.pool(origin).lanes.all].find((each) => each.lane.name === name);
+    assert.ok(lane, `lane ${name} of ${origin} was not used`);
+    return lane;
   }
 
   /** The request that was granted a connection last. */
@@ -238,6 +282,7 @@ export class ManualWorld {
       const pool = typeof to === "string" ? this.pools.pool(to, this.now) : to;
       const outer = this.acquiring;
       this.acquiring = request;
+      request.latestAt = this.now + (options.requestTimeoutMsecs ?? Number.POSITIVE_INFINITY);
       this.pools.acquire(pool, request, this.now);
       this.acquiring = outer;
     });
@@ -253,8 +298,12 @@ export class ManualWorld {
   }
 
   /** `count` requests, one after the other. */
-  acquireMany(count: number, origin: string = defaultOrigin): ManualRequest[] {
-    return Array.from({ length: count }, () => this.acquire(origin));
+  acquireMany(
+    count: number,
+    origin: string = defaultOrigin,
+    options: AcquireOptions = {},
+  ): ManualRequest[] {
+    return Array.from({ length: count }, () => this.acquire(origin, options));
   }
 
   cancel(request: ManualRequest): void {
@@ -268,7 +317,7 @@ export class ManualWorld {
     assert.ok(request.isHolding, `request ${request.id} holds no connection any more`);
     request.isHolding = false;
     this.#holders.get(connection)?.delete(request);
-    this.#event(() => this.pools.released(connection, this.now));
+    this.#event(() => this.pools.released(connection, request, this.now));
   }
 
   /** The connection of `request` broke before its response. Returns why it is not sent again; null when it is. */
@@ -359,9 +408,11 @@ export class ManualWorld {
     assert.ok(this.wakeAt > this.now, "after a tick the core wants another one at once");
   }
 
-  configure(options: Given<CoreOptions>): void {
+  configure(options: Given<CoreOptions>, services: ManualServices = this.#services): void {
     const resolved = resolve(options, this.pools.options);
-    this.#event(() => this.pools.configure(resolved, this.now));
+    const policies = resolveServices(services, resolved);
+    this.#services = services;
+    this.#event(() => this.pools.configure(resolved, policies, this.now));
   }
 
   close(): void {
@@ -424,6 +475,9 @@ export class ManualWorld {
         this.retirements.push({ connection, reason });
         this.reactions.retired?.(connection, reason);
       },
+      saturation: (change, lane) => {
+        this.saturations.push({ change, lane });
+      },
       wakeAt: (at) => {
         this.wakeAt = Math.min(this.wakeAt, at);
       },
@@ -436,6 +490,32 @@ function resolve(given: Given<CoreOptions>, base?: CoreOptions): CoreOptions {
   const options = resolveOptions<CoreOptions>(coreRules, given, "manualWorld()", "", base);
   checkTogether(options, "manualWorld()");
   return options;
+}
+
+function resolveServices(services: ManualServices, client: CoreOptions): ServicePolicy[] {
+  const where = "manualWorld()";
+  const policies = Object.entries({ [defaultName]: {}, ...services }).map(
+    ([name, given]: [string, ManualService]): ServicePolicy => {
+      const options = { ...client, ...(given.options as Partial<PoolOptions>) };
+      const plain = plainLane({ ...options, requestTimeoutMsecs: Number.POSITIVE_INFINITY });
+      const lanes = Object.entries({ [defaultName]: {}, ...given.lanes }).map(
+        ([lane, own]): [string, LaneOptions] => [
+          lane,
+          resolveOptions<LaneOptions>(laneRules as never, own, where, `${lane}.`, plain),
+        ],
+      );
+      const origins = (given.origins ?? []).map((host) => `http://${host}.test`);
+      return {
+        name,
+        options,
+        maxTotalSockets: given.maxTotalSockets ?? Number.POSITIVE_INFINITY,
+        lanes: new Map(lanes),
+        holds: (origin) => origins.includes(origin),
+      };
+    },
+  );
+  checkReservations(policies, client.maxTotalSockets, where);
+  return policies;
 }
 
 /** Numbers in [0, 1), the same for the same seed (mulberry32). */

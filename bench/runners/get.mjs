@@ -1,7 +1,7 @@
 // One client in a process of its own, so that no client profits or suffers from another's JIT and heap.
 // Told how many requests to make, it answers with the CPU and wall time that they took.
 
-import { serve, settings } from "./processes.mjs";
+import { serve, settings } from "../processes.mjs";
 
 const { file, url, sockets } = settings();
 const client = await import(file);

@@ -1,0 +1,82 @@
+// The command line of the benchmark, read with what the command line of keepline reads its own with. Each
+// scenario has a table of its own, so that an option which it would not heed is refused.
+
+import { UsageError } from "../dist/cli/errors.js";
+import { flag, parseOptions, suggestion, wholeNumber } from "../dist/cli/options.js";
+import { pairs } from "./table.mjs";
+
+/** An option whose value is a whole number, `usual` where it is not given. */
+export const whole = (least, most, usual, doc) => ({
+  ...wholeNumber(least, most, `${doc} (${usual.toLocaleString("en-US")})`),
+  usual,
+});
+
+/** `--only`: which of `clients` take part, all of them where it is not given. */
+export const someOf = (clients) => ({
+  value: "CLIENTS",
+  doc: `some of ${clients.join(",")}`,
+  allowed: `some of ${clients.join(",")}, with commas between them`,
+  parse: (text) => {
+    const chosen = text.split(",");
+    return chosen.every((each) => clients.includes(each)) ? [...new Set(chosen)] : null;
+  },
+  usual: clients,
+});
+
+const common = {
+  json: { ...flag("results as JSON"), usual: false },
+  help: { ...flag("show this, after the name of a scenario only what is about it"), usual: false },
+};
+
+/** The scenario that `args` name (null: none) and its settings, complete. Throws UsageError. */
+export function readOptions(scenarios, args) {
+  const known = Object.keys(scenarios);
+  const named = args.find((each) => known.includes(each)) ?? null;
+  const [first] = args;
+  if (named === null && first !== undefined && !first.startsWith("-")) {
+    throw new UsageError(`there is no scenario ${first}; ${suggestion(known, first)}`);
+  }
+  const name = named ?? "get";
+  const table = { ...scenarios[name].options, ...common };
+  const rest = args.filter((each) => each !== named);
+  for (const arg of rest) {
+    const option = /^--([^=]+)/.exec(arg)?.[1];
+    const isKnown = known.some((each) => Object.hasOwn(scenarios[each].options, option ?? ""));
+    if (option === undefined || Object.hasOwn(table, option) || !isKnown) continue;
+    const taken = Object.keys(table).map((each) => `--${each}`);
+    throw new UsageError(`${name} does not use --${option}; it takes ${taken.join(", ")}`);
+  }
+  const given = parseOptions(table, rest);
+  const values = Object.fromEntries(
+    Object.entries(table).map(([option, { usual }]) => [option, given[option] ?? usual]),
+  );
+  return { name: values.help ? named : name, values };
+}
+
+/** All scenarios, or one of them (`name` not null) with its options. */
+export function help(scenarios, name) {
+  const entries = Object.entries(scenarios);
+  const shown = name === null ? entries : entries.filter(([each]) => each === name);
+  return [
+    "npm run bench [-- [SCENARIO] [OPTIONS]]: what keepline costs, beside its peers",
+    "",
+    "Scenarios",
+    ...pairs(shown.map(([each, { summary }]) => [each, summary])),
+    ...shown.flatMap(([each, { options }]) => [
+      "",
+      `Options of ${each}`,
+      ...pairs(Object.entries(options).map(optionRow)),
+    ]),
+    "",
+    "Options of all",
+    ...pairs(Object.entries(common).map(optionRow)),
+    "",
+    "Examples",
+    ...pairs(shown.flatMap(([, { examples }]) => examples)),
+  ].join("\n");
+}
+
+const optionRow = ([name, { value, doc }]) => [
+  value === null ? `--${name}` : `--${name} ${value}`,
+  doc,
+];

@@ -1,0 +1,197 @@
+// Whether what a request costs depends on how many origins there are, and what each of them takes. Most of it
+// is not the client's: a socket that was not used for a while has left the caches of kernel and processor. Hence
+// the same with raw sockets, and with one origin whose connections take turns.
+
+import { Failure } from "../../dist/cli/errors.js";
+import { someOf, whole } from "../options.mjs";
+import { say, start } from "../processes.mjs";
+import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
+import { count, figure, range, table } from "../table.mjs";
+
+const clients = ["raw", "keepline", "undici-agent", "node-http"];
+/** What a process has open beside its sockets. */
+const otherFiles = 200;
+const hotSockets = 50;
+/** Requests to an origin that note where they are made, the one that opened the connection left out. */
+const earlyRequests = 15;
+/** Until connections end, when pools are to go; and how long that is waited for. */
+const expiry = { keepAliveMsecs: 1_000, mostMsecs: 60_000 };
+
+export const title = "origins";
+export const summary = "what a request costs among 10,000 origins, and what each of them takes";
+export const options = {
+  rounds: whole(1, 100, 7, "rounds, after one that warms up"),
+  requests: whole(1, 1_000_000, 50_000, "requests of each client in a round"),
+  origins: whole(100, 20_000, 10_000, "origins, with one idle connection each"),
+  only: someOf(clients),
+};
+export const examples = [
+  ["npm run bench -- origins", "about three minutes; needs some 10,000 file descriptors"],
+  ["npm run bench -- origins --origins 1000 --only raw,keepline", "where there are fewer"],
+];
+
+export async function measure(settings) {
+  const { rounds, requests, origins, only } = settings;
+  checkFiles(origins);
+  const turns = [];
+  for (const key of only) {
+    for (const { kind, ...shape } of shapesFor(key, origins)) {
+      say(`opening sockets: ${key}, ${kind}`);
+      // One for each: their sockets together may be more than one process can have.
+      const server = await start(new URL("../origin.mjs", import.meta.url), {});
+      const child = await start(
+        new URL("../runners/origins.mjs", import.meta.url),
+        {
+          file: new URL(`../origins/${key}.mjs`, import.meta.url).href,
+          port: server.ready.port,
+          ...shape,
+        },
+        {},
+        ["--expose-gc"],
+      );
+      const name = child.ready.name;
+      turns.push({ key, kind, name, child, server, ask: () => child.ask({ requests }) });
+    }
+  }
+  const keepline = turns.find((each) => each.key === "keepline" && each.kind === "many");
+  say(`the first requests to each origin: ${keepline?.name}`);
+  const early = (await keepline?.child.ask({ requests: earlyRequests * origins })) ?? null;
+  const answers = await takeTurns(rounds, turns);
+  const answersOf = (key, kind) =>
+    answers[turns.findIndex((each) => each.key === key && each.kind === kind)] ?? null;
+  const results = turns.map(({ key, kind, name, child }, index) => ({
+    key,
+    kind,
+    name,
+    cpuMicros: spreadOf(answers[index], "cpuMicros"),
+    wallMicros: spreadOf(answers[index], "wallMicros"),
+    toHot: ratioOf(answers[index], answersOf(key, "hot"), "cpuMicros"),
+    toTurns:
+      kind === "many" && answersOf(key, "turns") !== null
+        ? ratioOf(answers[index], answersOf(key, "turns"), "cpuMicros")
+        : null,
+    toRaw: ratioOrNull(answers[index], answersOf("raw", kind === "hot" ? "hot" : "many")),
+    memory: child.ready.memory,
+    openMsecs: child.ready.openMsecs,
+  }));
+  say("until pools are dropped: about 35 s");
+  const dropped = keepline === undefined ? null : await keepline.child.ask({ expire: expiry });
+  const opened = keepline?.child.ready ?? null;
+  for (const { child, server } of turns) {
+    child.stop();
+    server.stop();
+  }
+  const before = opened?.before ?? null;
+  return { results, early, dropped: dropped && { ...dropped, before } };
+}
+
+const ratioOrNull = (answers, others) =>
+  others === null ? null : ratioOf(answers, others, "cpuMicros");
+
+/** One origin with few connections; one with many that take turns, where a client can do that; many origins. */
+function shapesFor(key, origins) {
+  const hot = { kind: "hot", origins: 1, connections: hotSockets, isFifo: false };
+  const turns = { kind: "turns", origins: 1, connections: origins, isFifo: true };
+  const many = { kind: "many", origins, connections: 1, isFifo: false };
+  return key === "keepline" ? [hot, turns, many] : [hot, many];
+}
+
+/** Node.js raises the limit as far as it may by itself. */
+function checkFiles(origins) {
+  const limit = process.report.getReport().userLimits?.open_files?.soft;
+  const needed = origins + otherFiles;
+  if (typeof limit !== "number" || limit >= needed) return;
+  throw new Failure(
+    `${count(origins)} origins need ${count(needed)} file descriptors in a process, and the limit is ${count(limit)}: ` +
+      `raise it (ulimit -Hn, as root), or give --origins ${Math.max(limit - otherFiles, 100)}`,
+  );
+}
+
+export function report({ rounds, requests, origins }, { results, early, dropped }) {
+  const shapes = {
+    hot: `one origin, ${hotSockets} connections`,
+    turns: `one origin, ${count(origins)} connections in turn`,
+    many: `${count(origins)} origins, one connection each`,
+  };
+  const kib = (bytes) => (bytes === undefined ? "–" : figure(bytes / 1_024));
+  const rows = results.map((each) => [
+    `${each.name}: ${each.key === "raw" && each.kind === "many" ? `${count(origins)} sockets in turn` : shapes[each.kind]}`,
+    figure(each.cpuMicros.median),
+    range(each.cpuMicros),
+    figure(each.toHot.median, 2),
+    figure(each.toTurns?.median, 2),
+    figure(each.toRaw?.median, 2),
+    kib(each.memory?.rss),
+    kib(each.memory?.heap),
+    kib(each.memory?.external),
+  ]);
+  return [
+    `origins, ${rounds} rounds of ${count(requests)}, Node ${process.version}`,
+    "CPU time of the client's process per request, its ratios (medians), and KiB per idle connection and its pool",
+    "",
+    ...table(
+      [
+        "client",
+        "µs",
+        "min–max",
+        "to hot",
+        "to turns",
+        "to raw",
+        "resident",
+        "heap",
+        "outside heap",
+      ],
+      rows,
+    ),
+    "",
+    `to hot: to the same client with one origin and ${hotSockets} connections; to turns: with one origin and as many connections,`,
+    "the baseline for origins; to raw: to raw sockets, hot or in turn. Outside heap: buffers, counted by Node.js.",
+    ...added(results),
+    ...earlyLines(early),
+    ...droppedLines(dropped),
+  ];
+}
+
+/** What keepline takes beyond its sockets, which every client has. */
+function added(results) {
+  const of = (key, kind) => results.find((each) => each.key === key && each.kind === kind);
+  const raw = { hot: of("raw", "hot"), many: of("raw", "many") };
+  const own = { hot: of("keepline", "hot"), many: of("keepline", "many") };
+  if (raw.hot === undefined || own.hot === undefined) return [];
+  const beyond = (kind) => figure(own[kind].cpuMicros.median - raw[kind].cpuMicros.median);
+  return [
+    "",
+    `keepline adds to raw sockets: ${beyond("hot")} µs with one origin, ${beyond("many")} µs with many`,
+  ];
+}
+
+function earlyLines(early) {
+  if (early === null) return [];
+  return [
+    `keepline, requests 2 to ${earlyRequests + 1} to each origin, which note where they are made: ${figure(early.cpuMicros)} µs`,
+  ];
+}
+
+function droppedLines(dropped) {
+  if (dropped === null) return [];
+  const { pools, left, closedMsecs, droppedMsecs, statsMsecs, before, full, after } = dropped;
+  const mib = (bytes) => figure(bytes / 2 ** 20);
+  const seconds = (msecs) => (msecs === null ? "–" : `${figure(msecs / 1_000)} s`);
+  const gone =
+    left === 0
+      ? `all ${count(pools)} pools gone after ${seconds(droppedMsecs)}`
+      : `${count(left)} of ${count(pools)} pools are left`;
+  return [
+    "",
+    `keepline, connections idle for ${expiry.keepAliveMsecs} ms close: all closed after ${seconds(closedMsecs)}, ${gone}; stats() of all takes ${figure(statsMsecs, 0)} ms`,
+    "",
+    ...table(
+      ["MiB", "before", "all open", "all gone"],
+      [
+        ["resident", mib(before.rss), mib(full.rss), mib(after.rss)],
+        ["heap", mib(before.heapUsed), mib(full.heapUsed), mib(after.heapUsed)],
+        ["outside heap", mib(before.external), mib(full.external), mib(after.external)],
+      ],
+    ),
+  ];
+}

@@ -1,0 +1,242 @@
+/**
+ * The lanes of one pool: who is served next by a connection that is free, and which requests the dials under
+ * way are for.
+ * Invariant: each dial under way covers one pending request, as long as there is one whose lane may claim it.
+ */
+import { FairOrder } from "./fair-order.ts";
+import type { Lane } from "./lane.ts";
+import { defaultName } from "./lane-options.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { Pool } from "./pool.ts";
+import { type LaneTally, PoolLane } from "./pool-lane.ts";
+
+/** The lanes of one pool that were used. */
+export class Lanes<R extends PendingRequest, T> {
+  /** Pending requests. */
+  count = 0;
+  /** Of these, requests that a dial under way is for. */
+  coveredCount = 0;
+  /** Lanes with pending requests, in no order. */
+  readonly waiting: PoolLane<R, T>[] = [];
+  /** A lane was kept from what is open by its own limit or by a reservation, and may find it free when these change. */
+  isHeldBack = false;
+  readonly #pool: Pool<R, T>;
+  readonly #byName = new Map<string, PoolLane<R, T>>();
+  readonly #tallies = new Map<string, LaneTally>();
+  readonly #order = new FairOrder<PoolLane<R, T>>();
+  #recent: PoolLane<R, T> | null = null;
+  #dialing = 0;
+
+  constructor(pool: Pool<R, T>) {
+    this.#pool = pool;
+  }
+
+  get all(): IterableIterator<PoolLane<R, T>> {
+    return this.#byName.values();
+  }
+
+  /** The lane with this name, or `default` when the service has none. */
+  of(name: string): PoolLane<R, T> {
+    const recent = this.#recent;
+    if (recent !== null && recent.lane.name === name) return recent;
+    const lane = this.#byName.get(name) ?? this.#made(name);
+    this.#recent = lane;
+    return lane;
+  }
+
+  /** `request` waits, last of its lane: or first, as the lane has it. */
+  push(request: R, place: PoolLane<R, T>): void {
+    this.#joins(place);
+    if (place.lane.options.overload === "newest-first") place.queue.unshift(request);
+    else place.queue.push(request);
+    this.cover();
+  }
+
+  /** `request` waits again: before those that came later. */
+  insert(request: R, place: PoolLane<R, T>): void {
+    this.#joins(place);
+    // Where the newest go first, so does what had its turn already.
+    if (place.lane.options.overload === "newest-first") place.queue.unshift(request);
+    else place.queue.insert(request);
+    this.cover();
+  }
+
+  /** `request` waits no more, and gets nothing. */
+  remove(request: R, place: PoolLane<R, T>): void {
+    if (this.#leaves(request, place)) place.unclaim();
+    this.cover();
+  }
+
+  /** `request` is under way: from now on its lane holds what it claimed. */
+  serve(request: R, place: PoolLane<R, T>): void {
+    this.#count(place);
+    if (!this.#leaves(request, place)) place.claim();
+    place.hold();
+    this.cover();
+  }
+
+  /**
+   * The lane that an open connection serves next; null when none may use it. `isFresh`: it has carried none yet.
+   * Within one origin the lanes have their shares of its sockets; while others of the service wait for a place, of the service's.
+   */
+  next(isFresh: boolean): PoolLane<R, T> | null {
+    const [only] = this.waiting;
+    if (only === undefined) return null;
+    if (this.waiting.length === 1) return this.#canServe(only, isFresh) ? only : null;
+    const entrants = this.waiting.filter((each) => this.#canServe(each, isFresh));
+    const { service } = this.#pool;
+    if (!service.isContended) return this.#order.due(entrants);
+    const due = service.order.due(entrants.map(asLane));
+    return entrants.find((each) => each.lane === due) ?? null;
+  }
+
+  /**
+   * True when a lane of the service is due that waits at other origins only. Every time that it is passed over counts, since
+   * handing a connection over costs a handshake: it is for its turn when all sockets of the service have had one.
+   */
+  isDueElsewhere(isFresh: boolean): boolean {
+    const { service } = this.#pool;
+    if (!service.isContended) return false;
+    const own = this.waiting.filter((each) => this.#canServe(each, isFresh)).map(asLane);
+    const due = service.due(own);
+    return due !== null && !own.includes(due) && ++due.passedOver >= service.budget.limit;
+  }
+
+  /** Says how many dials are under way. */
+  setDialing(dialing: number): void {
+    this.#dialing = dialing;
+    this.cover();
+  }
+
+  /** Sees to it that the dials under way are for those who have waited longest, as far as they may claim them. */
+  cover(): void {
+    while (this.coveredCount < this.#dialing) {
+      const next = leastOf(this.waiting, (each) => (each.mayClaim ? each.nextSequence : null));
+      if (next === null) return;
+      next.claim();
+      next.queue.cover();
+      this.coveredCount++;
+    }
+    while (this.coveredCount > this.#dialing) {
+      const last = leastOf(this.waiting, (each) => {
+        const { lastCovered } = each.queue;
+        return lastCovered === null ? null : -lastCovered.sequence;
+      }) as PoolLane<R, T>;
+      last.queue.uncover();
+      last.unclaim();
+      this.coveredCount--;
+    }
+  }
+
+  /** Of all requests that dials are for, the one that has waited longest. */
+  longestCovered(): R | null {
+    const lane = leastOf(this.waiting, ({ queue }) =>
+      queue.coveredCount === 0 ? null : (queue.head?.sequence ?? null),
+    );
+    return lane === null ? null : lane.queue.head;
+  }
+
+  /** The request that has waited longest of those that an open connection may serve now. */
+  longestFor(isFresh: boolean): R | null {
+    const lane = leastOf(this.waiting, (each) => {
+      if (!this.#canServe(each, isFresh)) return null;
+      return each.longestFor(isFresh)?.sequence ?? null;
+    });
+    return lane === null ? null : lane.longestFor(isFresh);
+  }
+
+  /** The request that has waited longest. */
+  longest(): R | null {
+    return leastOf(this.waiting, (each) => each.longest?.sequence ?? null)?.longest ?? null;
+  }
+
+  /** Lanes begin anew, as the service has them now. Returns the pending requests, in the order of arrival. */
+  clear(): R[] {
+    const requests: R[] = [];
+    for (const place of this.#byName.values()) {
+      place.waitAt(null);
+      for (let each = place.queue.head; each !== null; each = place.queue.head) {
+        requests.push(each);
+        if (this.#leaves(each, place)) place.unclaim();
+      }
+    }
+    this.#byName.clear();
+    this.#recent = null;
+    return requests.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  #made(name: string): PoolLane<R, T> {
+    const { service } = this.#pool;
+    const lane = service.lanes.get(name) ?? (service.lanes.get(defaultName) as Lane<R, T>);
+    const known = this.#byName.get(lane.name);
+    if (known !== undefined) return known;
+    let tally = this.#tallies.get(lane.name);
+    if (tally === undefined) {
+      const highWater = { pending: 0, busy: 0, waitMsecs: 0 };
+      tally = { served: 0, timedOut: 0, refused: 0, shed: 0, highWater };
+      this.#tallies.set(lane.name, tally);
+    }
+    const made = new PoolLane(this.#pool, lane, tally);
+    this.#byName.set(lane.name, made);
+    return made;
+  }
+
+  #canServe(place: PoolLane<R, T>, isFresh: boolean): boolean {
+    const first = place.queue.firstFor(isFresh);
+    if (first === null) return false;
+    if (first.covered || place.mayClaim) return true;
+    this.isHeldBack = true;
+    return false;
+  }
+
+  /** A turn is taken, in the order of this origin and, where others wait, of the service. */
+  #count(place: PoolLane<R, T>): void {
+    const { service } = this.#pool;
+    if (this.waiting.length === 1 && !service.isContended) return;
+    const entrants = this.waiting.filter((each) => each === place || this.#canServe(each, true));
+    this.#order.took(place, entrants);
+    if (service.isContended) service.took(place.lane, entrants.map(asLane));
+  }
+
+  #joins(place: PoolLane<R, T>): void {
+    if (place.queue.count === 0) this.waiting.push(place);
+    this.count++;
+    const { lane, queue, tally } = place;
+    const { service } = lane;
+    if (queue.count >= tally.highWater.pending) tally.highWater.pending = queue.count + 1;
+    if (++lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
+    if (++service.pending > service.mostPending) service.mostPending = service.pending;
+  }
+
+  /** Returns whether a dial was for it. */
+  #leaves(request: R, place: PoolLane<R, T>): boolean {
+    const wasCovered = request.covered;
+    place.queue.remove(request);
+    this.count--;
+    place.lane.pending--;
+    place.lane.service.pending--;
+    if (wasCovered) this.coveredCount--;
+    if (place.queue.count > 0) return wasCovered;
+    const last = this.waiting.pop() as PoolLane<R, T>;
+    if (last !== place) this.waiting[this.waiting.indexOf(place)] = last;
+    return wasCovered;
+  }
+}
+
+/** The item with the least rank; null when none has one. */
+function leastOf<V>(items: readonly V[], rank: (item: V) => number | null): V | null {
+  let best: V | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (const each of items) {
+    const own = rank(each);
+    if (own === null || own >= least) continue;
+    best = each;
+    least = own;
+  }
+  return best;
+}
+
+function asLane<R extends PendingRequest, T>(place: PoolLane<R, T>): Lane<R, T> {
+  place.lane.sequence = place.sequence;
+  return place.lane;
+}

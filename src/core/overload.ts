@@ -1,0 +1,55 @@
+/**
+ * What becomes of a request that begins to wait in a lane which has too many already, or in which it would wait
+ * for too long.
+ */
+import type { Msecs } from "./clock.ts";
+import { QueueFullError, QueueTimeoutError } from "./errors.ts";
+import type { PendingRequest } from "./pending.ts";
+import type { PoolLane } from "./pool-lane.ts";
+import { contextOf, countsOf } from "./report.ts";
+
+/** A request that must not wait, and why. */
+export interface Refusal<R extends PendingRequest> {
+  readonly request: R;
+  readonly error: QueueFullError | QueueTimeoutError;
+}
+
+/** Whom `place` refuses now that `request` waits in it; null when all may wait. */
+export function refusalAt<R extends PendingRequest, T>(
+  place: PoolLane<R, T>,
+  request: R,
+  now: Msecs,
+): Refusal<R> | null {
+  const { queue, tally, pool, lane } = place;
+  const { overload, maxPending, shedLate } = lane.options;
+  const uncoveredCount = queue.count - queue.coveredCount;
+  if (uncoveredCount > (overload === "reject" ? 0 : maxPending)) {
+    tally.refused++;
+    const refused = overload === "newest-first" ? (queue.tail as R) : request;
+    const counts = { ...countsOf(place), pending: uncoveredCount - 1, maxPending, overload };
+    return { request: refused, error: new QueueFullError(counts, contextOf(pool, refused)) };
+  }
+  if (!shedLate || request.covered) return null;
+  const predictedMsecs = predictedWaitMsecs(place);
+  const queueTimeoutMsecs = request.queueTimeoutMsecs ?? lane.options.queueTimeoutMsecs;
+  const leftMsecs = Math.min(queueTimeoutMsecs, request.latestAt - now - place.serviceMsecs);
+  if (predictedMsecs <= leftMsecs) return null;
+  tally.shed++;
+  const counts = { ...countsOf(place), waitedMsecs: 0, predictedMsecs };
+  return { request, error: new QueueTimeoutError(counts, contextOf(pool, request)) };
+}
+
+/**
+ * How long the newest request of `place` will wait at least: until all those before it are served by the sockets that the
+ * lane can count on, each for as long as the last ones were. 0 when nothing is known.
+ */
+export function predictedWaitMsecs<R extends PendingRequest, T>(place: PoolLane<R, T>): Msecs {
+  const { queue, pool, lane, serviceMsecs } = place;
+  if (lane.options.overload === "newest-first") return 0;
+  const { budget } = pool;
+  const sockets = budget.firstFull() === null ? budget.limit : budget.open;
+  const weights = pool.lanes.waiting.reduce((sum, each) => sum + each.weight, 0);
+  const share = Math.max((sockets * lane.weight) / weights, lane.options.reservedSockets, 1);
+  const ahead = queue.count - queue.coveredCount - 1;
+  return (ahead * serviceMsecs) / Math.min(share, lane.options.maxSockets);
+}

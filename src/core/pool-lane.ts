@@ -1,0 +1,172 @@
+/**
+ * One lane in one pool: its queue, and what it holds of the sockets. A lease or a dial under way for one of its
+ * requests is a claim, which counts for the pool, for the service and for the client.
+ *
+ * Reservations are kept by what is *committed* of a budget: for each lane the larger of its claims and of its
+ * `reservedSockets`. A claim within the reservation commits nothing more; any other one needs
+ * `committed < limit`. So what is reserved can always be claimed, whoever has the rest.
+ *
+ * Invariant: `claimed` is `held` plus the covered requests of the queue; no claim is made past the lane's
+ * `maxSockets` or into what is reserved for others.
+ */
+import type { Budget } from "./budget.ts";
+import type { Msecs } from "./clock.ts";
+import type { Entrant } from "./fair-order.ts";
+import type { Ranked } from "./heap.ts";
+import type { HighWater, Lane } from "./lane.ts";
+import { PendingQueue, type PendingRequest } from "./pending.ts";
+import type { Pool } from "./pool.ts";
+import { Deadline } from "./timers.ts";
+
+/** What is counted of a lane, also when the lane itself begins anew. Plain numbers that only grow. */
+export interface LaneTally {
+  /** Requests that were granted a connection. */
+  served: number;
+  /** Requests that waited longer than their queue timeout. */
+  timedOut: number;
+  /** Requests refused because the queue was full. */
+  refused: number;
+  /** Requests refused at once because they would have waited for too long. */
+  shed: number;
+  readonly highWater: HighWater;
+}
+
+/** A response time counts for so much of the mean: it follows a change within some ten requests. */
+const serviceWeight = 1 / 8;
+
+/** One lane in one pool. As a deadline it is the next look at how long its requests have waited. */
+export class PoolLane<R extends PendingRequest, T> extends Deadline implements Ranked, Entrant {
+  readonly pool: Pool<R, T>;
+  readonly lane: Lane<R, T>;
+  readonly queue = new PendingQueue<R>();
+  start = 0;
+  round = 0;
+  rank = 0;
+  heapIndex = -1;
+  /** The shared budget in whose line it stands. */
+  waitingAt: Budget<R, T> | null = null;
+  /** Requests under way. */
+  held = 0;
+  /** Requests under way, and those that a dial is for. */
+  claimed = 0;
+  readonly tally: LaneTally;
+  /** Mean time from grant to release, of the last ones; 0 while none is known. */
+  serviceMsecs: Msecs = 0;
+  /** When requests last waited for `saturationMsecs` or were refused; null when neither was for so long. */
+  saturatedAt: Msecs | null = null;
+
+  constructor(pool: Pool<R, T>, lane: Lane<R, T>, tally: LaneTally) {
+    super();
+    this.pool = pool;
+    this.lane = lane;
+    this.tally = tally;
+  }
+
+  get weight(): number {
+    return this.lane.options.weight;
+  }
+
+  /** Since when the first of its requests waits, as a place in the order of arrival. */
+  get sequence(): number {
+    return this.queue.head?.sequence ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The request that has waited longest. */
+  get longest(): R | null {
+    return this.lane.options.overload === "newest-first" ? this.queue.tail : this.queue.head;
+  }
+
+  /** The request that has waited longest, where an open connection can serve the lane: `isFresh` when it has carried none yet. */
+  longestFor(isFresh: boolean): R | null {
+    const first = this.queue.firstFor(isFresh);
+    return first === null || this.lane.options.overload !== "newest-first"
+      ? first
+      : this.queue.tail;
+  }
+
+  /** Since when a further dial is waited for, as a place in the order of arrival; null when none is wanted. */
+  get nextSequence(): number | null {
+    return this.nextToDial?.sequence ?? null;
+  }
+
+  /** The longest-waiting request that no dial under way is for. */
+  get nextToDial(): R | null {
+    const { uncovered, tail } = this.queue;
+    return uncovered !== null && this.lane.options.overload === "newest-first" ? tail : uncovered;
+  }
+
+  /** True when the lane may have one more of the sockets that there are or may be. */
+  get mayClaim(): boolean {
+    return this.claimed < this.lane.options.maxSockets && this.keeper === null;
+  }
+
+  /** The nearest budget whose last places are kept for other lanes; null when none stands against a further claim. */
+  get keeper(): Budget<R, T> | null {
+    const { budget } = this.pool;
+    const reserved = this.lane.options.reservedSockets;
+    let claimed = this.claimed;
+    for (let each: Budget<R, T> | null = budget; each !== null; each = each.parent) {
+      const isLeft = each.reserved === 0 || each.committed < each.limit * this.pool.capacity;
+      if (!isLeft && claimed >= reserved) return each;
+      claimed = this.lane.claimed; // above its origin, all origins count
+    }
+    return null;
+  }
+
+  /** Counts a claim here and above. */
+  claim(): void {
+    const reserved = this.lane.options.reservedSockets;
+    const { budget } = this.pool;
+    if (this.claimed++ >= reserved) budget.committed++;
+    if (this.lane.claimed++ < reserved) return;
+    for (let each = budget.parent; each !== null; each = each.parent) each.committed++;
+  }
+
+  /** Takes a claim back. */
+  unclaim(): void {
+    const reserved = this.lane.options.reservedSockets;
+    const { budget } = this.pool;
+    if (--this.claimed >= reserved) budget.committed--;
+    if (--this.lane.claimed < reserved) return;
+    for (let each = budget.parent; each !== null; each = each.parent) each.committed--;
+  }
+
+  /** One of its requests is under way. It was claimed. */
+  hold(): void {
+    const busy = ++this.held;
+    const busyOfLane = ++this.lane.held;
+    const { highWater } = this.tally;
+    if (busy > highWater.busy) highWater.busy = busy;
+    if (busyOfLane > this.lane.highWater.busy) this.lane.highWater.busy = busyOfLane;
+  }
+
+  /** A request is not under way any more. `servedMsecs`: how long it was, when it went well. */
+  letGo(servedMsecs: Msecs | null): void {
+    this.held--;
+    this.lane.held--;
+    this.unclaim();
+    if (servedMsecs === null) return;
+    this.serviceMsecs +=
+      (servedMsecs - this.serviceMsecs) * (this.serviceMsecs === 0 ? 1 : serviceWeight);
+  }
+
+  /** A request has waited for so long, and waits no more. */
+  waited(msecs: Msecs): void {
+    if (msecs <= this.tally.highWater.waitMsecs) return;
+    this.tally.highWater.waitMsecs = msecs;
+    if (msecs > this.lane.highWater.waitMsecs) this.lane.highWater.waitMsecs = msecs;
+  }
+
+  /** Stands in the line of `budget`, or in none. */
+  waitAt(budget: Budget<R, T> | null): void {
+    if (this.waitingAt !== budget) this.waitingAt?.line?.remove(this);
+    this.waitingAt = budget;
+    const sequence = this.nextSequence;
+    if (sequence !== null) budget?.line?.place(this, sequence);
+  }
+
+  /** Some request may have waited for `saturationMsecs`. */
+  override expire(now: Msecs): void {
+    this.pool.waiting.look(this, now);
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * A service: a named policy over one or more origins, with the budget of all their sockets and its lanes.
+ * Invariant: a budget's `reserved` and `committed` are those of the lanes under it.
+ */
+import { Budget } from "./budget.ts";
+import { FairOrder } from "./fair-order.ts";
+import { Lane } from "./lane.ts";
+import { defaultName, type ServicePolicy } from "./lane-options.ts";
+import { LaneLine } from "./line.ts";
+import type { PoolOptions } from "./options.ts";
+import type { PendingRequest } from "./pending.ts";
+
+/** One service of a client. */
+export class Service<R extends PendingRequest, T> {
+  readonly name: string;
+  policy: ServicePolicy;
+  readonly budget: Budget<R, T>;
+  /** The turns of its lanes where they wait for its `maxTotalSockets`. */
+  readonly order = new FairOrder<Lane<R, T>>();
+  readonly lanes = new Map<string, Lane<R, T>>();
+  /** Pending requests of all its lanes and origins. */
+  pending = 0;
+  mostPending = 0;
+  readonly #line: LaneLine<R, T>;
+
+  constructor(policy: ServicePolicy, client: Budget<R, T>) {
+    this.name = policy.name;
+    this.policy = policy;
+    const isDefault = policy.name === defaultName;
+    this.budget = new Budget(
+      isDefault ? "maxTotalSockets" : `maxTotalSockets of service ${policy.name}`,
+      policy.maxTotalSockets,
+      client,
+    );
+    this.#line = new LaneLine(this.order, this.lanes);
+    this.budget.line = this.#line;
+    this.configure(policy);
+  }
+
+  /** Limits and habits of the pools of its origins. */
+  get options(): PoolOptions {
+    return this.policy.options;
+  }
+
+  /** Sockets that its lanes reserve at every limit. */
+  get reservedSockets(): number {
+    let sum = 0;
+    for (const { options } of this.lanes.values()) sum += options.reservedSockets;
+    return sum;
+  }
+
+  /** True while lanes wait for a place under its `maxTotalSockets`. */
+  get isContended(): boolean {
+    return this.#line.size > 0 && this.budget.isFull;
+  }
+
+  /** Takes new limits. Returns true when lanes came, went or have another order: then its pools must begin them anew. */
+  configure(policy: ServicePolicy): boolean {
+    this.policy = policy;
+    this.budget.limit = policy.maxTotalSockets;
+    let hasChanged = false;
+    for (const name of this.lanes.keys()) {
+      if (policy.lanes.has(name)) continue;
+      this.lanes.delete(name);
+      hasChanged = true;
+    }
+    for (const [name, options] of policy.lanes) {
+      const known = this.lanes.get(name);
+      // Who waits, waits in the order of then.
+      if (known?.options.overload !== options.overload) hasChanged = true;
+      if (known !== undefined) known.options = options;
+      else this.lanes.set(name, new Lane(this, name, options));
+    }
+    return hasChanged;
+  }
+
+  /** The lane that is due among `own`, which wait at one origin, and those that wait for a place. */
+  due(own: Lane<R, T>[]): Lane<R, T> | null {
+    return this.order.due(this.#line.entrants([...own]));
+  }
+
+  /** `lane` takes a turn, while others wait for one. */
+  took(lane: Lane<R, T>, own: Lane<R, T>[]): void {
+    lane.passedOver = 0;
+    this.order.took(lane, this.#line.entrants(own));
+  }
+}
