@@ -4,7 +4,6 @@
  * Invariant: the promise settles once; and when the exchange is over it holds no deadline, no listener
  * and no connection.
  */
-import { setMaxListeners } from "node:events";
 import type { Msecs } from "../core/clock.ts";
 import {
   BodyTimeoutError,
@@ -20,6 +19,7 @@ import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
 import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
+import { type Abortable, unwatchAbort, watchAbort } from "./abort.ts";
 import { ClientBody } from "./body.ts";
 import { type BodyOwner, IncomingBody } from "./incoming-body.ts";
 import {
@@ -62,7 +62,7 @@ const settled = (): void => {};
  * A request under way. A while after the read that brought its head it references nothing of what the program
  * was given, unless a read is under way: else what the program drops would not be collected.
  */
-export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, Suspect {
+export class Exchange extends HttpExchange implements Abortable, BodyOwner, ResponseOwner, Suspect {
   readonly method: string;
   readonly head: string;
   readonly body: RequestBody;
@@ -138,12 +138,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
   /** Begins: asks `pool` for a connection. */
   start(pool: Pool<HttpExchange, Http1Connection>): void {
     const { signal } = this.#options;
-    if (signal !== undefined) {
-      // One signal for many requests is no leak: each takes its listener away when it is over. What was
-      // set before is not asked for: Node 20's getMaxListeners throws when it is 0.
-      setMaxListeners(0, signal);
-      signal.addEventListener("abort", this.#aborted);
-    }
+    if (signal !== undefined) watchAbort(signal, this);
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
@@ -376,9 +371,9 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     };
   }
 
-  readonly #aborted = (): void => {
-    this.#giveUp({ error: this.#options.signal?.reason }, "aborted");
-  };
+  aborted(reason: unknown): void {
+    this.#giveUp({ error: reason }, "aborted");
+  }
 
   #timedOut(error: KeeplineError): void {
     const pool = this.#pool ?? this.place?.pool ?? null;
@@ -408,7 +403,7 @@ export class Exchange extends HttpExchange implements BodyOwner, ResponseOwner, 
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
     this.#watch?.end();
     this.#watch = this.#clientBody = this.#callSite = null;
-    this.#options.signal?.removeEventListener("abort", this.#aborted);
+    if (this.#options.signal !== undefined) unwatchAbort(this.#options.signal, this);
     this.discardBody();
     this.#world.finished();
   }

@@ -109,6 +109,25 @@ export function prepare(
   options: RequestOptions,
   keepAlive: boolean,
 ): PreparedRequest {
+  if (!isPlain(options)) return compose(target, options, keepAlive);
+  // Made once for all such requests, of which many may wait.
+  if (target.plain === null || target.plain.closesConnection === keepAlive) {
+    target.plain = compose(target, noOptions, keepAlive);
+  }
+  return target.plain;
+}
+
+/** True for a GET without fields of its own and without a body. */
+function isPlain({ method, headers, json, body }: RequestOptions): boolean {
+  return (
+    (method === undefined || method === "GET") &&
+    headers === undefined &&
+    json === undefined &&
+    (body ?? null) === null
+  );
+}
+
+function compose(target: Target, options: RequestOptions, keepAlive: boolean): PreparedRequest {
   const method = options.method === undefined ? "GET" : checkMethod(options.method);
   const facts = headFacts();
   const lines = options.headers === undefined ? "" : writeFields(options.headers, facts);

@@ -9,6 +9,7 @@ import { show } from "../core/rules.ts";
 import type { Http1Connection } from "../http1/connection.ts";
 import type { HttpExchange } from "../http1/exchange.ts";
 import type { Address } from "../net/dial.ts";
+import type { PreparedRequest } from "./request.ts";
 
 /** Values for `query`: arrays repeat the name, undefined ones are left out. */
 export type Query =
@@ -27,11 +28,14 @@ export interface Target {
   readonly path: string;
   /** `Basic …` when the URL has a user name; null otherwise. */
   readonly authorization: string | null;
+  /** The request for it of which nothing is said; null before the first. */
+  plain: PreparedRequest | null;
   /** The pool last used for it; null before the first request. */
   pool: Pool<HttpExchange, Http1Connection> | null;
 }
 
-const mostTargets = 1_024;
+/** Enough for a program that goes round many origins; some 6 MB when all of them are used. */
+const mostTargets = 16_384;
 
 /** Targets of one client by the URL they were parsed from. */
 export class Targets {
@@ -75,6 +79,7 @@ function parse(url: string | URL, query: Query | undefined): Target {
     host: parsed.host,
     path: parsed.pathname + parsed.search,
     authorization: username === "" && password === "" ? null : basic(username, password),
+    plain: null,
     pool: null,
   };
 }

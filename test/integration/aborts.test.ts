@@ -323,7 +323,7 @@ test("one signal serves many requests: it warns of no leak and ends all of them"
   const { signal } = controller;
   const requests = Array.from({ length: count }, () => client.request(held.origin, { signal }));
   await until(() => statsOf(client).sockets.busy === 20);
-  assert.equal(getEventListeners(signal, "abort").length, count);
+  assert.equal(getEventListeners(signal, "abort").length, 1);
   controller.abort();
   for (const result of await Promise.allSettled(requests)) {
     assert.equal(result.status, "rejected");
