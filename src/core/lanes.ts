@@ -21,25 +21,29 @@ export class Lanes<R extends PendingRequest, T> {
   /** A lane was kept from what is open by its own limit or by a reservation, and may find it free when these change. */
   isHeldBack = false;
   readonly #pool: Pool<R, T>;
-  readonly #byName = new Map<string, PoolLane<R, T>>();
-  readonly #tallies = new Map<string, LaneTally>();
-  readonly #order = new FairOrder<PoolLane<R, T>>();
+  /** Most pools have one lane, and there may be many pools. */
+  #only: PoolLane<R, T> | null = null;
+  #byName: Map<string, PoolLane<R, T>> | null = null;
   #recent: PoolLane<R, T> | null = null;
+  #order: FairOrder<PoolLane<R, T>> | null = null;
+  /** Of lanes that began anew. */
+  #tallies: Map<string, LaneTally> | null = null;
   #dialing = 0;
 
   constructor(pool: Pool<R, T>) {
     this.#pool = pool;
   }
 
-  get all(): IterableIterator<PoolLane<R, T>> {
-    return this.#byName.values();
+  get all(): Iterable<PoolLane<R, T>> {
+    if (this.#byName !== null) return this.#byName.values();
+    return this.#only === null ? [] : [this.#only];
   }
 
   /** The lane with this name, or `default` when the service has none. */
   of(name: string): PoolLane<R, T> {
     const recent = this.#recent;
     if (recent !== null && recent.lane.name === name) return recent;
-    const lane = this.#byName.get(name) ?? this.#made(name);
+    const lane = this.#find(name) ?? this.#made(name);
     this.#recent = lane;
     return lane;
   }
@@ -85,6 +89,7 @@ export class Lanes<R extends PendingRequest, T> {
     if (this.waiting.length === 1) return this.#canServe(only, isFresh) ? only : null;
     const entrants = this.waiting.filter((each) => this.#canServe(each, isFresh));
     const { service } = this.#pool;
+    this.#order ??= new FairOrder();
     if (!service.isContended) return this.#order.due(entrants);
     const due = service.order.due(entrants.map(asLane));
     return entrants.find((each) => each.lane === due) ?? null;
@@ -153,31 +158,39 @@ export class Lanes<R extends PendingRequest, T> {
   /** Lanes begin anew, as the service has them now. Returns the pending requests, in the order of arrival. */
   clear(): R[] {
     const requests: R[] = [];
-    for (const place of this.#byName.values()) {
+    this.#tallies ??= new Map();
+    for (const place of this.all) {
+      this.#tallies.set(place.lane.name, place.tally);
       place.waitAt(null);
       for (let each = place.queue.head; each !== null; each = place.queue.head) {
         requests.push(each);
         if (this.#leaves(each, place)) place.unclaim();
       }
     }
-    this.#byName.clear();
-    this.#recent = null;
+    this.#byName = this.#only = this.#recent = null;
     return requests.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  #find(name: string): PoolLane<R, T> | undefined {
+    if (this.#byName !== null) return this.#byName.get(name);
+    return this.#only?.lane.name === name ? this.#only : undefined;
   }
 
   #made(name: string): PoolLane<R, T> {
     const { service } = this.#pool;
     const lane = service.lanes.get(name) ?? (service.lanes.get(defaultName) as Lane<R, T>);
-    const known = this.#byName.get(lane.name);
+    const known = this.#find(lane.name);
     if (known !== undefined) return known;
-    let tally = this.#tallies.get(lane.name);
-    if (tally === undefined) {
-      const highWater = { pending: 0, busy: 0, waitMsecs: 0 };
-      tally = { served: 0, timedOut: 0, refused: 0, shed: 0, highWater };
-      this.#tallies.set(lane.name, tally);
-    }
+    const tally = this.#tallies?.get(lane.name) ?? emptyTally();
     const made = new PoolLane(this.#pool, lane, tally);
-    this.#byName.set(lane.name, made);
+    if (this.#byName !== null) this.#byName.set(lane.name, made);
+    else if (this.#only === null) this.#only = made;
+    else {
+      this.#byName = new Map([
+        [this.#only.lane.name, this.#only],
+        [lane.name, made],
+      ]);
+    }
     return made;
   }
 
@@ -194,6 +207,7 @@ export class Lanes<R extends PendingRequest, T> {
     const { service } = this.#pool;
     if (this.waiting.length === 1 && !service.isContended) return;
     const entrants = this.waiting.filter((each) => each === place || this.#canServe(each, true));
+    this.#order ??= new FairOrder();
     this.#order.took(place, entrants);
     if (service.isContended) service.took(place.lane, entrants.map(asLane));
   }
@@ -203,7 +217,7 @@ export class Lanes<R extends PendingRequest, T> {
     this.count++;
     const { lane, queue, tally } = place;
     const { service } = lane;
-    if (queue.count >= tally.highWater.pending) tally.highWater.pending = queue.count + 1;
+    if (queue.count >= tally.mostPending) tally.mostPending = queue.count + 1;
     if (++lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
     if (++service.pending > service.mostPending) service.mostPending = service.pending;
   }
@@ -221,6 +235,11 @@ export class Lanes<R extends PendingRequest, T> {
     if (last !== place) this.waiting[this.waiting.indexOf(place)] = last;
     return wasCovered;
   }
+}
+
+function emptyTally(): LaneTally {
+  const marks = { mostPending: 0, mostBusy: 0, longestWaitMsecs: 0 };
+  return { served: 0, timedOut: 0, refused: 0, shed: 0, ...marks };
 }
 
 /** The item with the least rank; null when none has one. */

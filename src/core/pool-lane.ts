@@ -13,7 +13,7 @@ import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
 import type { Entrant } from "./fair-order.ts";
 import type { Ranked } from "./heap.ts";
-import type { HighWater, Lane } from "./lane.ts";
+import type { Lane } from "./lane.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import { Deadline } from "./timers.ts";
@@ -28,7 +28,12 @@ export interface LaneTally {
   refused: number;
   /** Requests refused at once because they would have waited for too long. */
   shed: number;
-  readonly highWater: HighWater;
+  /** Requests that waited at once, at most. */
+  mostPending: number;
+  /** Requests under way at once, at most. */
+  mostBusy: number;
+  /** The longest wait in ms. */
+  longestWaitMsecs: Msecs;
 }
 
 /** A response time counts for so much of the mean: it follows a change within some ten requests. */
@@ -135,9 +140,9 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   hold(): void {
     const busy = ++this.held;
     const busyOfLane = ++this.lane.held;
-    const { highWater } = this.tally;
-    if (busy > highWater.busy) highWater.busy = busy;
-    if (busyOfLane > this.lane.highWater.busy) this.lane.highWater.busy = busyOfLane;
+    const { tally, lane } = this;
+    if (busy > tally.mostBusy) tally.mostBusy = busy;
+    if (busyOfLane > lane.highWater.busy) lane.highWater.busy = busyOfLane;
   }
 
   /** A request is not under way any more. `servedMsecs`: how long it was, when it went well. */
@@ -152,8 +157,8 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
 
   /** A request has waited for so long, and waits no more. */
   waited(msecs: Msecs): void {
-    if (msecs <= this.tally.highWater.waitMsecs) return;
-    this.tally.highWater.waitMsecs = msecs;
+    if (msecs <= this.tally.longestWaitMsecs) return;
+    this.tally.longestWaitMsecs = msecs;
     if (msecs > this.lane.highWater.waitMsecs) this.lane.highWater.waitMsecs = msecs;
   }
 

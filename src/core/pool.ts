@@ -56,12 +56,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   capacity = 1;
   /** True once the pool was let go: a later request needs a new one. */
   isDropped = false;
-  lastUsedAt: Msecs;
+  /** Its last request or warm-up, as a place in the order of arrival. */
+  lastUsed: number;
   /** Marked for a look by `settle`. */
   isTouched = false;
   readonly #world: Pools<R, T>;
 
-  constructor(world: Pools<R, T>, origin: string, service: Service<R, T>, now: Msecs) {
+  constructor(world: Pools<R, T>, origin: string, service: Service<R, T>) {
     super();
     this.#world = world;
     this.origin = origin;
@@ -71,7 +72,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.dialing = new Dialing(world, this);
     this.idle = new IdleConnections(world, this);
     this.waiting = new Waiting(world, this);
-    this.lastUsedAt = now;
+    this.lastUsed = world.nextSequence++;
   }
 
   get options(): PoolOptions {
@@ -92,7 +93,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   acquire(request: R, now: Msecs): void {
     const place = this.lanes.of(request.lane);
     this.tally.requests++;
-    this.lastUsedAt = now;
+    this.lastUsed = this.#world.nextSequence;
     request.enqueuedAt = now;
     request.place = place;
     // Also while others wait: for what is idle then is none that they may use.
@@ -166,7 +167,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Opens connections ahead of demand, as far as the limits allow without taking from others. */
   warm(warmer: Warmer, now: Msecs): void {
-    this.lastUsedAt = now;
+    this.lastUsed = this.#world.nextSequence++;
     this.dialing.warmUp.add(warmer);
     this.#world.touch(this);
   }
@@ -201,14 +202,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
         if (connection.lastIdleMsecs > 0) this.idle.rode(connection.lastIdleMsecs, now);
         this.#letGo(connection, request, now);
         this.#serve(connection, state.leases - 1, now);
-        this.waiting.unclaimed();
-        return;
+        break;
       case "draining":
         this.#letGo(connection, request, now);
         if (state.leases > 1) this.roster.move(connection, { ...state, leases: state.leases - 1 });
         else this.retire(connection, state.reason, now);
-        this.waiting.unclaimed();
-        return;
+        break;
       case "closed":
         return; // superseded: destroyed meanwhile
       case "dialing":
@@ -218,6 +217,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       default:
         state satisfies never;
     }
+    if (this.lanes.isHeldBack || this.service.isReservedFrom) this.waiting.unclaimed();
   }
 
   /** No further lease of `connection`; it is retired when the present ones end. */
@@ -329,14 +329,17 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
         return;
       }
       const isFresh = connection.requestCount === 0;
-      const lane = held < connection.capacity ? this.lanes.next(isFresh) : null;
-      if (held === 0 && this.dialing.mustYield(lane, isFresh)) {
-        this.retire(connection, "total-limit", now);
-        return;
-      }
-      if (held === 0 && !isFresh && this.#needsRoom()) {
-        this.retire(connection, "made-room", now);
-        return;
+      const isWanted = this.lanes.count > 0;
+      const lane = isWanted && held < connection.capacity ? this.lanes.next(isFresh) : null;
+      if (isWanted && held === 0) {
+        if (this.dialing.mustYield(lane, isFresh)) {
+          this.retire(connection, "total-limit", now);
+          return;
+        }
+        if (!isFresh && this.#needsRoom()) {
+          this.retire(connection, "made-room", now);
+          return;
+        }
       }
       const next = lane === null ? null : lane.queue.firstFor(isFresh);
       if (lane === null || next === null) {
@@ -367,7 +370,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (this.lanes.count === 0) return;
     for (const place of [...this.lanes.waiting]) {
       for (let next = place.queue.head; next !== null; ) {
-        if (this.roster.idleCount === 0 && this.roster.partlyBusy.size === 0) return;
+        if (!this.roster.hasOpen) return;
         if (!next.covered && !place.mayClaim) {
           this.lanes.isHeldBack = true;
           break;

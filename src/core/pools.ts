@@ -104,7 +104,7 @@ export class Pools<R extends PendingRequest, T> {
     this.#makeRoom(now);
     const meanwhile = this.#byOrigin.get(origin); // asked for by the port while room was made
     if (meanwhile !== undefined) return meanwhile;
-    const pool = new Pool<R, T>(this, origin, service, now);
+    const pool = new Pool<R, T>(this, origin, service);
     this.#byOrigin.set(origin, pool);
     return pool;
   }
@@ -333,7 +333,7 @@ export class Pools<R extends PendingRequest, T> {
     // Whom only a reservation stood against may have what its pool has open; or it waits for another budget by now.
     for (const each of line.entries()) {
       const { lanes, roster } = each.pool;
-      const hasOpen = roster.idleCount > 0 || roster.dialingCount > lanes.coveredCount;
+      const hasOpen = roster.hasOpen || roster.dialingCount > lanes.coveredCount;
       if (hasOpen || each.keeper !== budget) each.pool.review(now);
     }
   }
@@ -371,7 +371,7 @@ export class Pools<R extends PendingRequest, T> {
     while (this.#byOrigin.size >= this.#options.maxOrigins) {
       let quiet: Pool<R, T> | null = null;
       for (const pool of this.#byOrigin.values()) {
-        if (pool.isQuiet && (quiet === null || pool.lastUsedAt < quiet.lastUsedAt)) quiet = pool;
+        if (pool.isQuiet && (quiet === null || pool.lastUsed < quiet.lastUsed)) quiet = pool;
       }
       if (quiet === null) return;
       this.drop(quiet);

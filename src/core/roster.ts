@@ -11,13 +11,15 @@ import type { PendingRequest } from "./pending.ts";
 import type { Service } from "./service.ts";
 import type { Timers } from "./timers.ts";
 
+const none: readonly never[] = [];
+
 /** Connections by state. */
 export class Roster<R extends PendingRequest, T> {
   readonly budget: Budget<R, T>;
   /** All that are not closed. */
   readonly connections = new Set<Connection<R, T>>();
-  /** Busy ones with a free slot: only ever filled where capacity exceeds 1. */
-  readonly partlyBusy = new Set<Connection<R, T>>();
+  /** Busy ones with a free slot: only where capacity exceeds 1. */
+  #partlyBusy: Set<Connection<R, T>> | null = null;
   dialingCount = 0;
   readonly #lanes: Lanes<R, T>;
   readonly #timers: Timers;
@@ -27,6 +29,16 @@ export class Roster<R extends PendingRequest, T> {
     this.budget.reserved = this.budget.committed = service.reservedSockets;
     this.#lanes = lanes;
     this.#timers = timers;
+  }
+
+  /** Busy connections with a free slot. */
+  get partlyBusy(): Iterable<Connection<R, T>> {
+    return this.#partlyBusy ?? none;
+  }
+
+  /** True when a connection is open that is not wholly busy. */
+  get hasOpen(): boolean {
+    return this.idleCount > 0 || (this.#partlyBusy !== null && this.#partlyBusy.size > 0);
   }
 
   get idleCount(): number {
@@ -71,7 +83,7 @@ export class Roster<R extends PendingRequest, T> {
         return;
       case "busy":
       case "draining":
-        if (connection.capacity > 1) this.partlyBusy.delete(connection);
+        if (connection.capacity > 1) this.#partlyBusy?.delete(connection);
         return;
       case "closed":
         throw new Error(`connection ${connection.id} is closed and cannot become ${to.kind}`);
@@ -86,7 +98,10 @@ export class Roster<R extends PendingRequest, T> {
         this.budget.addIdle(connection.idleLinks);
         return;
       case "busy":
-        if (to.leases < connection.capacity) this.partlyBusy.add(connection);
+        if (to.leases < connection.capacity) {
+          this.#partlyBusy ??= new Set();
+          this.#partlyBusy.add(connection);
+        }
         return;
       case "draining":
         return;

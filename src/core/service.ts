@@ -49,6 +49,11 @@ export class Service<R extends PendingRequest, T> {
     return sum;
   }
 
+  /** True when sockets are reserved here or above, so that the end of a claim may be what others wait for. */
+  get isReservedFrom(): boolean {
+    return this.budget.reserved > 0 || (this.budget.parent?.reserved ?? 0) > 0;
+  }
+
   /** True while lanes wait for a place under its `maxTotalSockets`. */
   get isContended(): boolean {
     return this.#line.size > 0 && this.budget.isFull;

@@ -247,7 +247,11 @@ function laneStats<R extends PendingRequest, T>(place: PoolLane<R, T>): LaneStat
     shed: tally.shed,
     isSaturated: saturatedAt !== null,
     serviceMsecs: serviceMsecs === 0 ? null : serviceMsecs,
-    highWater: { ...tally.highWater },
+    highWater: {
+      busy: tally.mostBusy,
+      pending: tally.mostPending,
+      waitMsecs: tally.longestWaitMsecs,
+    },
   };
 }
 
