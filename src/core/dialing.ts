@@ -9,6 +9,7 @@ import type { Msecs } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { afterFailure, type DialHealth, isDown, well } from "./dial-health.ts";
 import { ConnectError, ConnectTimeoutError, type KeeplineError } from "./errors.ts";
+import { isOwed, yieldAfterMsecs } from "./line.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolLane } from "./pool-lane.ts";
@@ -19,13 +20,6 @@ import { WarmUp } from "./warm-up.ts";
 
 /** How long warm-up waits after the server has closed a connection that no request had used yet. */
 const unwantedMsecs: Msecs = 1_000;
-
-/**
- * A connection that another origin's request has a better right to, by the order of waiting, stays with
- * its origin while the difference is no more than this: handing it over costs a handshake, and two busy
- * origins under one `maxTotalSockets` would otherwise pay it with every request.
- */
-const yieldAfterMsecs: Msecs = 100;
 
 /** The dials of one pool. As a deadline it is the end of a back-off. */
 export class Dialing<R extends PendingRequest, T> extends Deadline {
@@ -95,20 +89,26 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
   }
 
   /**
-   * True when the place of a free connection is due to another origin, though it could serve `next`: whose request has waited
-   * so much longer, or whose lane is due.
+   * True when the place of a free connection is due to another origin, though it could serve `next`: in a service to a lane
+   * that has fewer sockets for its weight, or none for too long; and in all cases to a request that has waited so much longer.
    */
-  mustYield(next: PoolLane<R, T> | null, isFresh: boolean): boolean {
+  mustYield(next: PoolLane<R, T> | null, isFresh: boolean, now: Msecs): boolean {
     const { budget, lanes, service } = this.pool;
-    if (lanes.count === 0) return false; // idle connections are offered anyway
+    if (next === null) return false; // it becomes idle, and is offered to others as such
     for (let each = budget.parent; each !== null; each = each.parent) {
       if (each.line === null || each.line.size === 0 || !each.isFull) continue;
-      const isOfService = each === service.budget;
-      if (isOfService && lanes.isDueElsewhere(isFresh)) return true;
-      const other = each.line.first();
-      // In a service the lanes take turns, and the longest wait counts within each; between services it is all that counts.
-      if (other === null || (isOfService && other.lane !== next?.lane)) continue;
-      const own = isOfService ? (next?.longestFor(isFresh) ?? null) : lanes.longestFor(isFresh);
+      const other = each.line.first(now);
+      if (other === null || other.pool === this.pool) continue;
+      let own = lanes.longestFor(isFresh);
+      if (each === service.budget) {
+        const rivals = lanes.servable(isFresh);
+        const same = rivals.find(({ lane }) => lane === other.lane);
+        if (same === undefined) {
+          if (rivals.every((rival) => isOwed(other, rival, now))) return true;
+          continue;
+        }
+        own = same.longestFor(isFresh);
+      }
       const longest = other.nextToDial;
       if (own === null || longest === null) continue;
       if (longest.enqueuedAt + yieldAfterMsecs < own.enqueuedAt) return true;
@@ -144,7 +144,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     }
     // Warm-up takes what is free: it comes after all who wait, and takes no other origin's idle socket.
     while (this.#spareWanted() > 0 && !this.pool.budget.isFull && this.#mayDialSpare(now)) {
-      if (this.#blockingBudget(null) !== null) return;
+      if (this.#blockingBudget(null, now) !== null) return;
       this.#dial(now);
     }
   }
@@ -171,14 +171,14 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
         this.pool.retire(longest, "made-room", now);
         continue;
       }
-      const blocking = this.#blockingBudget(lane);
+      const blocking = this.#blockingBudget(lane, now);
       if (blocking === null) {
         this.#dial(now);
         hasDialed = true;
         continue;
       }
       const victim = blocking.idle.longest;
-      if (victim === null || this.#isBehind(blocking, lane)) {
+      if (victim === null || this.#isBehind(blocking, lane, now)) {
         lane.waitAt(blocking);
         return hasDialed;
       }
@@ -224,18 +224,18 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
   }
 
   /** The nearest shared budget that is full, or in which somebody else is due; for a spare connection (null), anybody. */
-  #blockingBudget(lane: PoolLane<R, T> | null): Budget<R, T> | null {
+  #blockingBudget(lane: PoolLane<R, T> | null, now: Msecs): Budget<R, T> | null {
     for (let each = this.pool.budget.parent; each !== null; each = each.parent) {
-      if (each.isFull || this.#isBehind(each, lane)) return each;
+      if (each.isFull || this.#isBehind(each, lane, now)) return each;
     }
     return null;
   }
 
   /** True when somebody stands before `lane` in the line of `budget`. */
-  #isBehind(budget: Budget<R, T>, lane: PoolLane<R, T> | null): boolean {
+  #isBehind(budget: Budget<R, T>, lane: PoolLane<R, T> | null, now: Msecs): boolean {
     const { line } = budget;
     if (line === null || line.size === 0) return false;
-    return lane === null ? line.first() !== null : line.hasBefore(lane);
+    return lane === null ? line.first(now) !== null : line.hasBefore(lane, now);
   }
 
   #dial(now: Msecs): void {

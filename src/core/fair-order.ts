@@ -79,7 +79,8 @@ export class FairOrder<E extends Entrant> {
     for (const each of entrants) {
       if (each.round === this.#round) continue;
       each.round = this.#round;
-      each.start = Math.max(each.start, time);
+      // Nobody is ahead by more than a turn; the common time may have gone back since, with those who left.
+      each.start = Math.min(Math.max(each.start, time), time + 1 / each.weight);
       weights += each.weight;
       sum += each.weight * each.start;
     }

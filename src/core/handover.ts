@@ -14,6 +14,7 @@ import type { Timers } from "./timers.ts";
 export function release<R extends PendingRequest, T>(
   pool: Pool<R, T>,
   service: Service<R, T>,
+  now: Msecs,
 ): R[] {
   pool.waiting.stopLooking();
   const pending = pool.lanes.clear();
@@ -28,7 +29,7 @@ export function release<R extends PendingRequest, T>(
     const place = pool.lanes.of(holder.lane);
     holder.place = place;
     place.claim();
-    place.hold();
+    place.hold(now);
   }
   return pending;
 }

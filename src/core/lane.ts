@@ -1,9 +1,8 @@
 /**
  * One lane of a service, over all its origins: its options, what it holds of the sockets that the service and the
- * client have together, and its place in the order of the service.
+ * client have together, and where it waits for more.
  */
 import type { Msecs } from "./clock.ts";
-import type { Entrant } from "./fair-order.ts";
 import { Heap } from "./heap.ts";
 import type { LaneOptions } from "./lane-options.ts";
 import type { PendingRequest } from "./pending.ts";
@@ -21,23 +20,20 @@ export interface HighWater {
 }
 
 /** One lane of a service. */
-export class Lane<R extends PendingRequest, T> implements Entrant {
+export class Lane<R extends PendingRequest, T> {
   readonly service: Service<R, T>;
   readonly name: string;
   options: LaneOptions;
-  start = 0;
-  round = 0;
-  sequence = 0;
   /** Requests under way, over all origins. */
   held = 0;
   /** Requests under way, and those that a dial is for. */
   claimed = 0;
   pending = 0;
+  /** When one of its requests last was granted a connection. */
+  grantedAt: Msecs = Number.NEGATIVE_INFINITY;
   readonly highWater: HighWater = { pending: 0, busy: 0, waitMsecs: 0 };
   /** Where its requests wait for a place under the service's `maxTotalSockets`, one entry an origin. */
   readonly waiting = new Heap<PoolLane<R, T>>();
-  /** Turns that others had while it was due, because it would have cost a handshake. */
-  passedOver = 0;
 
   constructor(service: Service<R, T>, name: string, options: LaneOptions) {
     this.service = service;
@@ -45,7 +41,8 @@ export class Lane<R extends PendingRequest, T> implements Entrant {
     this.options = options;
   }
 
-  get weight(): number {
-    return this.options.weight;
+  /** What it would have with one socket more, by its weight: who has least is next. */
+  get load(): number {
+    return (this.claimed + 1) / this.options.weight;
   }
 }

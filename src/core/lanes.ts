@@ -3,6 +3,7 @@
  * way are for.
  * Invariant: each dial under way covers one pending request, as long as there is one whose lane may claim it.
  */
+import type { Msecs } from "./clock.ts";
 import { FairOrder } from "./fair-order.ts";
 import type { Lane } from "./lane.ts";
 import { defaultName } from "./lane-options.ts";
@@ -72,39 +73,25 @@ export class Lanes<R extends PendingRequest, T> {
   }
 
   /** `request` is under way: from now on its lane holds what it claimed. */
-  serve(request: R, place: PoolLane<R, T>): void {
+  serve(request: R, place: PoolLane<R, T>, now: Msecs): void {
     this.#count(place);
     if (!this.#leaves(request, place)) place.claim();
-    place.hold();
+    place.hold(now);
     this.cover();
   }
 
-  /**
-   * The lane that an open connection serves next; null when none may use it. `isFresh`: it has carried none yet.
-   * Within one origin the lanes have their shares of its sockets; while others of the service wait for a place, of the service's.
-   */
+  /** The lane that an open connection serves next; null when none may use it. `isFresh`: it has carried none yet. */
   next(isFresh: boolean): PoolLane<R, T> | null {
     const [only] = this.waiting;
     if (only === undefined) return null;
     if (this.waiting.length === 1) return this.#canServe(only, isFresh) ? only : null;
-    const entrants = this.waiting.filter((each) => this.#canServe(each, isFresh));
-    const { service } = this.#pool;
     this.#order ??= new FairOrder();
-    if (!service.isContended) return this.#order.due(entrants);
-    const due = service.order.due(entrants.map(asLane));
-    return entrants.find((each) => each.lane === due) ?? null;
+    return this.#order.due(this.servable(isFresh));
   }
 
-  /**
-   * True when a lane of the service is due that waits at other origins only. Every time that it is passed over counts, since
-   * handing a connection over costs a handshake: it is for its turn when all sockets of the service have had one.
-   */
-  isDueElsewhere(isFresh: boolean): boolean {
-    const { service } = this.#pool;
-    if (!service.isContended) return false;
-    const own = this.waiting.filter((each) => this.#canServe(each, isFresh)).map(asLane);
-    const due = service.due(own);
-    return due !== null && !own.includes(due) && ++due.passedOver >= service.budget.limit;
+  /** The lanes that an open connection may serve. */
+  servable(isFresh: boolean): PoolLane<R, T>[] {
+    return this.waiting.filter((each) => this.#canServe(each, isFresh));
   }
 
   /** Says how many dials are under way. */
@@ -202,14 +189,12 @@ export class Lanes<R extends PendingRequest, T> {
     return false;
   }
 
-  /** A turn is taken, in the order of this origin and, where others wait, of the service. */
+  /** `place` takes a turn, while others wait for one. */
   #count(place: PoolLane<R, T>): void {
-    const { service } = this.#pool;
-    if (this.waiting.length === 1 && !service.isContended) return;
+    if (this.waiting.length === 1) return;
     const entrants = this.waiting.filter((each) => each === place || this.#canServe(each, true));
     this.#order ??= new FairOrder();
     this.#order.took(place, entrants);
-    if (service.isContended) service.took(place.lane, entrants.map(asLane));
   }
 
   #joins(place: PoolLane<R, T>): void {
@@ -253,9 +238,4 @@ function leastOf<V>(items: readonly V[], rank: (item: V) => number | null): V | 
     least = own;
   }
   return best;
-}
-
-function asLane<R extends PendingRequest, T>(place: PoolLane<R, T>): Lane<R, T> {
-  place.lane.sequence = place.sequence;
-  return place.lane;
 }

@@ -2,11 +2,18 @@
  * Who waits for a budget that several pools share: lanes of pools, each with one entry.
  * Invariant: first is who may have the next place now; who must leave it to a reservation is passed by.
  */
-import type { FairOrder } from "./fair-order.ts";
+import type { Msecs } from "./clock.ts";
 import { Heap } from "./heap.ts";
 import type { Lane } from "./lane.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
+
+/**
+ * A connection that another origin's request has a better right to, by the order of waiting, stays with
+ * its origin while the difference is no more than this: handing it over costs a handshake, and two busy
+ * origins under one `maxTotalSockets` would otherwise pay it with every request.
+ */
+export const yieldAfterMsecs: Msecs = 100;
 
 /** The line of one budget. */
 export interface Line<R extends PendingRequest, T> {
@@ -16,11 +23,11 @@ export interface Line<R extends PendingRequest, T> {
   place(lane: PoolLane<R, T>, sequence: number): void;
   remove(lane: PoolLane<R, T>): void;
   /** Who is next; null when nobody waits, or none may have a place. */
-  first(): PoolLane<R, T> | null;
+  first(now: Msecs): PoolLane<R, T> | null;
   /** All entries, in no order. */
   entries(): PoolLane<R, T>[];
   /** True when somebody is to have a place before `lane`, which may stand in the line or not. */
-  hasBefore(lane: PoolLane<R, T>): boolean;
+  hasBefore(lane: PoolLane<R, T>, now: Msecs): boolean;
 }
 
 /** Longest wait first. */
@@ -52,14 +59,15 @@ export class ArrivalLine<R extends PendingRequest, T> implements Line<R, T> {
   }
 }
 
-/** By the order of a service's lanes; in a lane the longest wait first. */
+/**
+ * The lane with the least sockets for its weight, and in a lane the longest wait. Before all of them comes a lane that has no
+ * socket and was passed over for `yieldAfterMsecs`: where there are fewer sockets than lanes they take them in turn.
+ */
 export class LaneLine<R extends PendingRequest, T> implements Line<R, T> {
   size = 0;
-  readonly #order: FairOrder<Lane<R, T>>;
   readonly #lanes: ReadonlyMap<string, Lane<R, T>>;
 
-  constructor(order: FairOrder<Lane<R, T>>, lanes: ReadonlyMap<string, Lane<R, T>>) {
-    this.#order = order;
+  constructor(lanes: ReadonlyMap<string, Lane<R, T>>) {
     this.#lanes = lanes;
   }
 
@@ -73,34 +81,55 @@ export class LaneLine<R extends PendingRequest, T> implements Line<R, T> {
     lane.lane.waiting.remove(lane);
   }
 
-  first(): PoolLane<R, T> | null {
-    const due = this.#order.due(this.entrants([]));
-    return due === null ? null : firstOf(due.waiting);
+  first(now: Msecs): PoolLane<R, T> | null {
+    if (this.size === 0) return null;
+    let first: PoolLane<R, T> | null = null;
+    for (const { waiting } of this.#lanes.values()) {
+      const before = waiting.size;
+      const own = firstOf(waiting);
+      this.size -= before - waiting.size;
+      if (own !== null && (first === null || isDueBefore(own, first, now))) first = own;
+    }
+    return first;
   }
 
   entries(): PoolLane<R, T>[] {
     return [...this.#lanes.values()].flatMap((each) => each.waiting.items);
   }
 
-  hasBefore(lane: PoolLane<R, T>): boolean {
-    lane.lane.sequence = lane.nextSequence ?? Number.POSITIVE_INFINITY;
-    const due = this.#order.due(this.entrants([lane.lane]));
-    return due === lane.lane ? isBefore(firstOf(due.waiting), lane) : due !== null;
+  hasBefore(lane: PoolLane<R, T>, now: Msecs): boolean {
+    const first = this.first(now);
+    return first !== null && first !== lane && isDueBefore(first, lane, now);
   }
+}
 
-  /** `entrants`, and behind them the lanes that wait here and may have a place, each once. */
-  entrants(entrants: Lane<R, T>[]): Lane<R, T>[] {
-    if (this.size === 0) return entrants;
-    for (const lane of this.#lanes.values()) {
-      const before = lane.waiting.size;
-      const first = firstOf(lane.waiting);
-      this.size -= before - lane.waiting.size;
-      if (first === null || entrants.includes(lane)) continue;
-      lane.sequence = first.rank;
-      entrants.push(lane);
-    }
-    return entrants;
-  }
+/** True when the socket of `rival`, which is free, is due to `lane`: but not where both have as much, or they would take turns with handshakes. */
+export function isOwed<R extends PendingRequest, T>(
+  lane: PoolLane<R, T>,
+  rival: PoolLane<R, T>,
+  now: Msecs,
+): boolean {
+  const since = passedOverSince(lane, now);
+  const rivalSince = passedOverSince(rival, now);
+  return since === rivalSince ? lane.lane.load < rival.lane.load : since < rivalSince;
+}
+
+function isDueBefore<R extends PendingRequest, T>(
+  lane: PoolLane<R, T>,
+  other: PoolLane<R, T>,
+  now: Msecs,
+): boolean {
+  return isOwed(lane, other, now) || (!isOwed(other, lane, now) && isBefore(lane, other));
+}
+
+/** Since when its lane waits for a socket and has none; `Infinity` when that is not too long, or the lane has one. */
+function passedOverSince<R extends PendingRequest, T>(
+  { lane, nextToDial }: PoolLane<R, T>,
+  now: Msecs,
+): Msecs {
+  if (lane.claimed > 0 || nextToDial === null) return Number.POSITIVE_INFINITY;
+  const since = Math.max(lane.grantedAt, nextToDial.enqueuedAt);
+  return now - since > yieldAfterMsecs ? since : Number.POSITIVE_INFINITY;
 }
 
 function isBefore<R extends PendingRequest, T>(

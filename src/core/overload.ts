@@ -44,12 +44,30 @@ export function refusalAt<R extends PendingRequest, T>(
  * lane can count on, each for as long as the last ones were. 0 when nothing is known.
  */
 export function predictedWaitMsecs<R extends PendingRequest, T>(place: PoolLane<R, T>): Msecs {
-  const { queue, pool, lane, serviceMsecs } = place;
+  const { queue, lane, serviceMsecs } = place;
   if (lane.options.overload === "newest-first") return 0;
-  const { budget } = pool;
-  const sockets = budget.firstFull() === null ? budget.limit : budget.open;
-  const weights = pool.lanes.waiting.reduce((sum, each) => sum + each.weight, 0);
-  const share = Math.max((sockets * lane.weight) / weights, lane.options.reservedSockets, 1);
   const ahead = queue.count - queue.coveredCount - 1;
-  return (ahead * serviceMsecs) / Math.min(share, lane.options.maxSockets);
+  return (ahead * serviceMsecs) / socketsFor(place);
+}
+
+/** The sockets that `place` has while those lanes wait that do now: its share, and of the shares of others what they cannot use. */
+function socketsFor<R extends PendingRequest, T>(place: PoolLane<R, T>): number {
+  const { budget, lanes } = place.pool;
+  const { reservedSockets, maxSockets } = place.lane.options;
+  let others = lanes.waiting.filter((each) => each !== place);
+  let sockets = budget.firstFull() === null ? budget.limit : budget.open;
+  for (;;) {
+    const weights = others.reduce((sum, each) => sum + each.weight, place.weight);
+    const modest = others.filter((each) => mostFor(each) < (sockets * each.weight) / weights);
+    if (modest.length === 0) {
+      const share = (sockets * place.weight) / weights;
+      return Math.min(Math.max(share, reservedSockets, 1), maxSockets);
+    }
+    sockets -= modest.reduce((sum, each) => sum + mostFor(each), 0);
+    others = others.filter((each) => !modest.includes(each));
+  }
+}
+
+function mostFor<R extends PendingRequest, T>({ lane, held, queue }: PoolLane<R, T>): number {
+  return Math.min(lane.options.maxSockets, held + queue.count);
 }

@@ -137,10 +137,11 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   }
 
   /** One of its requests is under way. It was claimed. */
-  hold(): void {
+  hold(now: Msecs): void {
     const busy = ++this.held;
-    const busyOfLane = ++this.lane.held;
     const { tally, lane } = this;
+    const busyOfLane = ++lane.held;
+    lane.grantedAt = now;
     if (busy > tally.mostBusy) tally.mostBusy = busy;
     if (busyOfLane > lane.highWater.busy) lane.highWater.busy = busyOfLane;
   }

@@ -102,7 +102,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (connection !== null) {
       if (this.options.minFreeSockets > 0) this.#world.touch(this);
       place.claim();
-      place.hold();
+      place.hold(now);
       this.#lease(request, connection, connection.leases + 1, now);
       // A connection that was idle and now has free slots is one that others waited for in vain.
       if (connection.capacity > 1 && connection.state.kind === "busy") {
@@ -136,7 +136,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const connection = mayTake ? this.idle.take(request, now) : null;
     if (connection !== null) {
       place.claim();
-      place.hold();
+      place.hold(now);
       this.#lease(request, connection, 1, now);
       if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
       return;
@@ -332,7 +332,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       const isWanted = this.lanes.count > 0;
       const lane = isWanted && held < connection.capacity ? this.lanes.next(isFresh) : null;
       if (isWanted && held === 0) {
-        if (this.dialing.mustYield(lane, isFresh)) {
+        if (this.dialing.mustYield(lane, isFresh, now)) {
           this.retire(connection, "total-limit", now);
           return;
         }

@@ -234,7 +234,7 @@ export class Pools<R extends PendingRequest, T> {
     for (const [index, pool] of pools.entries()) {
       const service = this.#services.get(names[index] as string) as Service<R, T>;
       if (service === pool.service && !changed.has(service)) continue;
-      moved.push([pool, release(pool, service)]);
+      moved.push([pool, release(pool, service, now)]);
     }
     this.#recount();
     for (const [pool, pending] of moved) resume(pool, pending, this.timers, now);
@@ -319,17 +319,17 @@ export class Pools<R extends PendingRequest, T> {
     const { line } = budget;
     if (line === null || line.size === 0) return;
     if (!budget.isFull || budget.idle.longest !== null) {
-      const first = line.first();
+      const first = line.first(now);
       const before = first?.rank;
       first?.pool.review(now);
       // It moved on, so there may be more for it or for the next.
-      const next = line.first();
+      const next = line.first(now);
       if (next !== first || next?.rank !== before) {
         this.#offered.add(budget);
         return;
       }
     }
-    if (budget.reserved === 0) return;
+    if (this.budget.reserved === 0) return; // here and in all services
     // Whom only a reservation stood against may have what its pool has open; or it waits for another budget by now.
     for (const each of line.entries()) {
       const { lanes, roster } = each.pool;

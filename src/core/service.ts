@@ -3,7 +3,6 @@
  * Invariant: a budget's `reserved` and `committed` are those of the lanes under it.
  */
 import { Budget } from "./budget.ts";
-import { FairOrder } from "./fair-order.ts";
 import { Lane } from "./lane.ts";
 import { defaultName, type ServicePolicy } from "./lane-options.ts";
 import { LaneLine } from "./line.ts";
@@ -15,13 +14,10 @@ export class Service<R extends PendingRequest, T> {
   readonly name: string;
   policy: ServicePolicy;
   readonly budget: Budget<R, T>;
-  /** The turns of its lanes where they wait for its `maxTotalSockets`. */
-  readonly order = new FairOrder<Lane<R, T>>();
   readonly lanes = new Map<string, Lane<R, T>>();
   /** Pending requests of all its lanes and origins. */
   pending = 0;
   mostPending = 0;
-  readonly #line: LaneLine<R, T>;
 
   constructor(policy: ServicePolicy, client: Budget<R, T>) {
     this.name = policy.name;
@@ -32,8 +28,7 @@ export class Service<R extends PendingRequest, T> {
       policy.maxTotalSockets,
       client,
     );
-    this.#line = new LaneLine(this.order, this.lanes);
-    this.budget.line = this.#line;
+    this.budget.line = new LaneLine(this.lanes);
     this.configure(policy);
   }
 
@@ -54,11 +49,6 @@ export class Service<R extends PendingRequest, T> {
     return this.budget.reserved > 0 || (this.budget.parent?.reserved ?? 0) > 0;
   }
 
-  /** True while lanes wait for a place under its `maxTotalSockets`. */
-  get isContended(): boolean {
-    return this.#line.size > 0 && this.budget.isFull;
-  }
-
   /** Takes new limits. Returns true when lanes came, went or have another order: then its pools must begin them anew. */
   configure(policy: ServicePolicy): boolean {
     this.policy = policy;
@@ -77,16 +67,5 @@ export class Service<R extends PendingRequest, T> {
       else this.lanes.set(name, new Lane(this, name, options));
     }
     return hasChanged;
-  }
-
-  /** The lane that is due among `own`, which wait at one origin, and those that wait for a place. */
-  due(own: Lane<R, T>[]): Lane<R, T> | null {
-    return this.order.due(this.#line.entrants([...own]));
-  }
-
-  /** `lane` takes a turn, while others wait for one. */
-  took(lane: Lane<R, T>, own: Lane<R, T>[]): void {
-    lane.passedOver = 0;
-    this.order.took(lane, this.#line.entrants(own));
   }
 }

@@ -36,7 +36,7 @@ export class Waiting<R extends PendingRequest, T> {
   /** `request` is served. */
   served(request: R, place: PoolLane<R, T>, now: Msecs): void {
     this.#world.timers.clear(request);
-    this.#pool.lanes.serve(request, place);
+    this.#pool.lanes.serve(request, place, now);
     place.waited(now - request.enqueuedAt);
   }
 
