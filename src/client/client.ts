@@ -127,6 +127,7 @@ export class Client extends EventEmitter<ClientEvents> {
       const world = this.#world;
       if (world.pools.isClosing) throw new ClientClosedError("the client is closed");
       const now = world.clock();
+      const pool = world.poolOf(target, now); // throws when two services have the origin
       world.started();
       const warmer = {
         target: count,
@@ -139,7 +140,7 @@ export class Client extends EventEmitter<ClientEvents> {
           reject(error);
         },
       };
-      world.pools.warm(world.poolOf(target, now), warmer, now);
+      world.pools.warm(pool, warmer, now);
     });
   }
 

@@ -77,6 +77,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   readonly #world: ExchangeWorld;
   readonly #origin: string;
   readonly #options: RequestOptions;
+  readonly #signal: AbortSignal | null;
   /** Its service when the request was made, whose options hold for all of it. */
   readonly #service: ResolvedService;
   #resolve: (response: ClientResponse) => void;
@@ -121,6 +122,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     this.expectsContinue = request.expectsContinue;
     this.closesConnection = request.closesConnection;
     this.isIdempotent = request.isIdempotent;
+    this.#signal = options.signal ?? null;
     this.#service = service;
     this.lane = lane;
     this.resendMode = options.resend ?? service.options.resend;
@@ -137,8 +139,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
 
   /** Begins: asks `pool` for a connection. */
   start(pool: Pool<HttpExchange, Http1Connection>): void {
-    const { signal } = this.#options;
-    if (signal !== undefined) watchAbort(signal, this);
+    if (this.#signal !== null) watchAbort(this.#signal, this);
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
@@ -286,7 +287,9 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     pool.tally.leaked.reported++;
     const { method, lane } = this;
     const { heldBytes } = body;
-    warnOfLeak({ method, origin: this.#origin, lane, connectionId: id, msecs, heldBytes, frames });
+    const { name: service } = this.#service;
+    const where = { method, origin: this.#origin, service, lane };
+    warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames });
   }
 
   collected(): void {
@@ -403,7 +406,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
     this.#watch?.end();
     this.#watch = this.#clientBody = this.#callSite = null;
-    if (this.#options.signal !== undefined) unwatchAbort(this.#options.signal, this);
+    if (this.#signal !== null) unwatchAbort(this.#signal, this);
     this.discardBody();
     this.#world.finished();
   }

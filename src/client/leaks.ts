@@ -167,6 +167,7 @@ export class LeakWatch extends Deadline {
 export interface Leak {
   readonly method: string;
   readonly origin: string;
+  readonly service: string;
   readonly lane: string;
   readonly connectionId: number;
   readonly msecs: Msecs;
@@ -176,9 +177,9 @@ export interface Leak {
 
 /** Emits the warning `KEEPLINE_LEAK`. */
 export function warnOfLeak(leak: Leak): void {
-  const { method, origin, lane, connectionId, msecs, heldBytes, frames } = leak;
+  const { method, origin, service, lane, connectionId, msecs, heldBytes, frames } = leak;
   process.emitWarning(
-    `the body of a response to ${method} ${origin} (lane ${lane}) has not been read for ` +
+    `the body of a response to ${method} ${origin} (service ${service}, lane ${lane}) has not been read for ` +
       `${Math.round(msecs)} ms; ${heldBytes} bytes of it wait, and connection ${connectionId} cannot ` +
       `be used by others: read it, or call body.dump()`,
     {

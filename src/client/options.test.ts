@@ -70,6 +70,7 @@ const refusedByClient = {
   maxPending: count,
   queueTimeoutMsecs: durationAbove0,
   connectTimeoutMsecs: durationAbove0,
+  saturationMsecs: durationAbove0,
   headersTimeoutMsecs: durationAbove0,
   bodyTimeoutMsecs: durationAbove0,
   requestTimeoutMsecs: durationAbove0,
@@ -90,6 +91,14 @@ const refusedByClient = {
     [Date, "TypeError", "a function"],
     [performance, "TypeError", "an object"],
     [{ now: () => 1, setTimer: () => 1, clearTimer: 1 }, "TypeError", "an object"],
+  ],
+  // What is inside is checked in service-options.test.ts.
+  services: [
+    [null, "TypeError", "null"],
+    [5, "TypeError", "5"],
+    ["payments", "TypeError", '"payments"'],
+    [["payments"], "TypeError", "an array"],
+    [() => {}, "TypeError", "a function"],
   ],
 } satisfies Record<keyof typeof clientRules, readonly Refused[]>;
 
@@ -137,8 +146,8 @@ const refusedByRequest = {
   ],
 } satisfies { readonly [K in keyof typeof requestRules]?: readonly Refused[] };
 
-/** Refused with an InvalidRequestError that says more; see request.test.ts. */
-const checkedAsRequest = ["method", "headers", "body", "json", "query"];
+/** Refused with an InvalidRequestError that says more, see request.test.ts; and `lane`, with the lanes there are. */
+const checkedElsewhere = ["method", "headers", "body", "json", "query", "lane"];
 
 function refusal(attempt: () => unknown): InvalidOptionError {
   try {
@@ -189,7 +198,7 @@ test("every connect option refuses values that it does not allow, and says what 
 
 test("configure refuses what the constructor refuses", () => {
   const client = new Client();
-  const { connect, clock, ...live } = refusedByClient;
+  const { connect, clock, services, ...live } = refusedByClient;
   assert.deepEqual(Object.keys(live), Object.keys(liveRules));
   assertRefused("client.configure()", live, liveRules, "", (option, value) => {
     client.configure({ [option]: value } as LiveOptions);
@@ -197,11 +206,37 @@ test("configure refuses what the constructor refuses", () => {
 });
 
 test("every request option with a rule refuses values that it does not allow", () => {
-  const tested = [...Object.keys(refusedByRequest), ...checkedAsRequest];
+  const tested = [...Object.keys(refusedByRequest), ...checkedElsewhere];
   assert.deepEqual(tested.sort(), Object.keys(requestRules).sort());
   assertRefused("client.request()", refusedByRequest, requestRules, "", (option, value) => {
     checkRequestOptions({ [option]: value } as RequestOptions);
   });
+});
+
+test("a lane that is no name of one is refused, with the names that there are", async () => {
+  const client = new Client({ services: { default: { lanes: { bulk: {} } } } });
+  const refused: readonly Refused[] = [
+    [null, "TypeError", "null"],
+    [5, "TypeError", "5"],
+    [["bulk"], "TypeError", "an array"],
+    [{ toString: () => "bulk" }, "TypeError", "an object"],
+    ["", "RangeError", '""'],
+    ["Bulk", "RangeError", '"Bulk"; did you mean "bulk"?'],
+    ["toString", "RangeError", '"toString"'],
+  ];
+  for (const [lane, nature, shown] of refused) {
+    const error = await client.request("http://127.0.0.1", { lane: lane as string }).then(
+      () => assert.fail("was not refused"),
+      (reason: unknown) => reason,
+    );
+    assert(error instanceof InvalidOptionError, inspect(error));
+    assert.deepEqual([error.option, error.nature], ["lane", nature], inspect(lane));
+    assert.equal(
+      error.message,
+      `client.request(): lane must be one of "bulk", "default" of service default, not ${shown}`,
+    );
+  }
+  assert.deepEqual(client.stats().origins, []);
 });
 
 test("every option allows its default, and the edges of its range", () => {
@@ -256,6 +291,8 @@ const misspelt: readonly (readonly [options: object, message: string])[] = [
     "there is no option headerTimeoutMsecs; did you mean headersTimeoutMsecs?",
   ],
   [{ conect: {} }, "there is no option conect; did you mean connect?"],
+  [{ service: {} }, "there is no option service; did you mean services?"],
+  [{ lanes: {} }, "there is no option lanes; known are"],
   [
     { connect: { sockPath: "/" } },
     "there is no option connect.sockPath; did you mean connect.socketPath?",
@@ -299,6 +336,20 @@ test("more sockets held ready than may be kept are refused, whichever option say
     assert.match(error.message, /must be at most 2, the least of .*, not 3$/);
     const client = new Client({ minFreeSockets: 3 });
     assert.throws(() => client.configure(limit), InvalidOptionError);
+  }
+});
+
+test("configure refuses services in any form, and says what changes them", () => {
+  const client = new Client({ services: { api: { origins: "http://api.test" } } });
+  const before = client.options;
+  for (const services of [before.services, {}, { api: { maxSockets: 5 } }, null, undefined]) {
+    const error = refusal(() => client.configure({ maxSockets: 5, services } as LiveOptions));
+    assert.equal(error.option, "services");
+    assert.equal(
+      error.message,
+      "client.configure(): services cannot be changed: call client.configureService()",
+    );
+    assert.equal(client.options, before);
   }
 });
 

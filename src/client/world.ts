@@ -42,9 +42,9 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
 
   /** `report` is told what becomes of lanes, never within a call of the core. */
   constructor(options: Readonly<ResolvedOptions>, report: SaturationListener) {
-    this.options = options;
-    this.#report = report;
     this.services = resolveServices(options.services, options, "new Client()");
+    this.options = withGiven(options, this.services);
+    this.#report = report;
     this.clock = readerOf(options.clock);
     this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
     this.dialer = new Dialer(options.connect, this.clock);
@@ -57,10 +57,18 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
    * @throws InvalidOptionError, InvalidRequestError. Nothing has changed then.
    */
   configure(options: Readonly<ResolvedOptions>, where: string): void {
+    const before = { options: this.options, services: this.services };
     const services = resolveServices(options.services, options, where);
-    this.pools.configure(options, [...services.values()], this.clock());
-    this.options = options;
+    // First: a connection may be dialed at once, and a lookup is the program's code.
     this.services = services;
+    this.options = withGiven(options, services);
+    try {
+      this.pools.configure(options, [...services.values()], this.clock());
+    } catch (error) {
+      this.options = before.options;
+      this.services = before.services;
+      throw error;
+    }
   }
 
   /** The service that has the origin of `target`. */
@@ -163,4 +171,13 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
     this.#idleWaiters = [];
     for (const resolve of waiters) resolve();
   }
+}
+
+/** `options` with copies of what was given for the services: the program may change its own objects. */
+function withGiven(
+  options: Readonly<ResolvedOptions>,
+  resolved: ReadonlyMap<string, ResolvedService>,
+): Readonly<ResolvedOptions> {
+  const given = [...resolved].map(([name, service]) => [name, service.given] as const);
+  return Object.freeze({ ...options, services: Object.freeze(Object.fromEntries(given)) });
 }

@@ -94,7 +94,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
    */
   mustYield(next: PoolLane<R, T> | null, isFresh: boolean, now: Msecs): boolean {
     const { budget, lanes, service } = this.pool;
-    if (next === null) return false; // it becomes idle, and is offered to others as such
+    // What becomes idle is offered to others as such. And a fresh connection, whoever it was opened for, serves one request at
+    // least: else handshakes could follow each other without end.
+    if (next === null || isFresh) return false;
     for (let each = budget.parent; each !== null; each = each.parent) {
       if (each.line === null || each.line.size === 0 || !each.isFull) continue;
       const other = each.line.first(now);
@@ -177,7 +179,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
         hasDialed = true;
         continue;
       }
-      const victim = blocking.idle.longest;
+      // A dial that nobody needs any more keeps no place that is reserved.
+      const victim =
+        blocking.idle.longest ?? (lane.isReserved ? this.#world.surplusDial(blocking) : null);
       if (victim === null || this.#isBehind(blocking, lane, now)) {
         lane.waitAt(blocking);
         return hasDialed;

@@ -11,7 +11,7 @@
  *
  * Invariant: while the same lanes wait, each has had its share of the turns since they came together, to less
  * than one turn. Who comes back after a pause begins at the common time: what it left unused is lent for good,
- * and what it had too much before it left still counts.
+ * and what it had too much before it left still counts, for one turn at most.
  */
 
 /** Who waits for a turn. `FairOrder` owns `start` and `round`; an entrant is in one order only. */
@@ -26,7 +26,7 @@ export interface Entrant {
   round: number;
 }
 
-/** Equal times differ by rounding only up to this part of them: weights up to 1,000 differ by more. */
+/** Equal times differ by rounding only up to this part of them; what differs by less is taken as equal. */
 const tolerance = 1e-12;
 
 /** The turns of one budget. */

@@ -6,39 +6,46 @@
 import type { Msecs } from "./clock.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
-import { watch } from "./saturation.ts";
+import type { PoolLane } from "./pool-lane.ts";
 import type { Service } from "./service.ts";
-import type { Timers } from "./timers.ts";
 
-/** `pool` is one of `service`, with what it has under way. Returns its pending requests, by the order of arrival. */
+/** What a pool had that goes on in the lanes that it gets. */
+export interface Handover<R extends PendingRequest, T> {
+  /** By the order of arrival. Their timeouts are still set. */
+  readonly pending: readonly R[];
+  readonly saturated: readonly PoolLane<R, T>[];
+}
+
+/** `pool` is one of `service`, with what it has under way. */
 export function release<R extends PendingRequest, T>(
   pool: Pool<R, T>,
   service: Service<R, T>,
   now: Msecs,
-): R[] {
+): Handover<R, T> {
   pool.waiting.stopLooking();
+  const saturated = [...pool.lanes.all].filter((each) => each.saturatedAt !== null);
   const pending = pool.lanes.clear();
   const connections = [...pool.roster.connections];
   const holders = connections.flatMap((each) => each.holders);
-  for (const holder of holders) holder.place?.letGo(null);
+  for (const { place } of holders) place?.letGo(0, false, now);
   if (service !== pool.service) {
     pool.budget.moveTo(service.budget, connections);
     pool.service = service;
   }
+  pool.lanes.renew();
   for (const holder of holders) {
     const place = pool.lanes.of(holder.lane);
     holder.place = place;
     place.claim();
     place.hold(now);
   }
-  return pending;
+  return { pending, saturated };
 }
 
-/** `pending` wait on, each in the lane that it has now. Their timeouts are still set. */
+/** What waited waits on, each request in the lane that it has now. */
 export function resume<R extends PendingRequest, T>(
   pool: Pool<R, T>,
-  pending: readonly R[],
-  timers: Timers,
+  { pending, saturated }: Handover<R, T>,
   now: Msecs,
 ): void {
   for (const request of pending) {
@@ -46,6 +53,6 @@ export function resume<R extends PendingRequest, T>(
     request.place = place;
     if (request.resending === null) pool.lanes.push(request, place);
     else pool.lanes.insert(request, place);
-    watch(place, timers, now);
   }
+  pool.waiting.lookAgain(saturated, now);
 }

@@ -29,8 +29,8 @@ export class Lane<R extends PendingRequest, T> {
   /** Requests under way, and those that a dial is for. */
   claimed = 0;
   pending = 0;
-  /** When one of its requests last was granted a connection. */
-  grantedAt: Msecs = Number.NEGATIVE_INFINITY;
+  /** When one of its requests last had a connection. */
+  servedAt: Msecs = Number.NEGATIVE_INFINITY;
   readonly highWater: HighWater = { pending: 0, busy: 0, waitMsecs: 0 };
   /** Where its requests wait for a place under the service's `maxTotalSockets`, one entry an origin. */
   readonly waiting = new Heap<PoolLane<R, T>>();

@@ -7,9 +7,12 @@ import type { Msecs } from "./clock.ts";
 import { FairOrder } from "./fair-order.ts";
 import type { Lane } from "./lane.ts";
 import { defaultName } from "./lane-options.ts";
+import { passedOverSince } from "./line.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import { type LaneTally, PoolLane } from "./pool-lane.ts";
+
+const never = Number.POSITIVE_INFINITY;
 
 /** The lanes of one pool that were used. */
 export class Lanes<R extends PendingRequest, T> {
@@ -27,8 +30,8 @@ export class Lanes<R extends PendingRequest, T> {
   #byName: Map<string, PoolLane<R, T>> | null = null;
   #recent: PoolLane<R, T> | null = null;
   #order: FairOrder<PoolLane<R, T>> | null = null;
-  /** Of lanes that began anew. */
-  #tallies: Map<string, LaneTally> | null = null;
+  /** Lanes as they were before they began anew. */
+  #former: Map<string, PoolLane<R, T>> | null = null;
   #dialing = 0;
 
   constructor(pool: Pool<R, T>) {
@@ -66,6 +69,14 @@ export class Lanes<R extends PendingRequest, T> {
     this.cover();
   }
 
+  /** A request of `place` waits on, and was not refused: high-water marks rise with it. */
+  mark({ lane, queue, tally }: PoolLane<R, T>): void {
+    const { service } = lane;
+    if (queue.count > tally.mostPending) tally.mostPending = queue.count;
+    if (lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
+    if (service.pending > service.mostPending) service.mostPending = service.pending;
+  }
+
   /** `request` waits no more, and gets nothing. */
   remove(request: R, place: PoolLane<R, T>): void {
     if (this.#leaves(request, place)) place.unclaim();
@@ -80,13 +91,16 @@ export class Lanes<R extends PendingRequest, T> {
     this.cover();
   }
 
-  /** The lane that an open connection serves next; null when none may use it. `isFresh`: it has carried none yet. */
-  next(isFresh: boolean): PoolLane<R, T> | null {
+  /**
+   * The lane that an open connection serves next; null when none may use it. `isFresh`: it has carried none yet. It is the one whose
+   * turn it is here; but while other origins of the service wait for its sockets, too, one that was passed over there goes first.
+   */
+  next(isFresh: boolean, now: Msecs): PoolLane<R, T> | null {
     const [only] = this.waiting;
     if (only === undefined) return null;
     if (this.waiting.length === 1) return this.#canServe(only, isFresh) ? only : null;
-    this.#order ??= new FairOrder();
-    return this.#order.due(this.servable(isFresh));
+    const servable = this.servable(isFresh);
+    return this.#passedOver(servable, now) ?? this.#turn.due(servable);
   }
 
   /** The lanes that an open connection may serve. */
@@ -122,10 +136,8 @@ export class Lanes<R extends PendingRequest, T> {
 
   /** Of all requests that dials are for, the one that has waited longest. */
   longestCovered(): R | null {
-    const lane = leastOf(this.waiting, ({ queue }) =>
-      queue.coveredCount === 0 ? null : (queue.head?.sequence ?? null),
-    );
-    return lane === null ? null : lane.queue.head;
+    const lane = leastOf(this.waiting, (each) => each.longestCovered?.sequence ?? null);
+    return lane === null ? null : lane.longestCovered;
   }
 
   /** The request that has waited longest of those that an open connection may serve now. */
@@ -145,9 +157,9 @@ export class Lanes<R extends PendingRequest, T> {
   /** Lanes begin anew, as the service has them now. Returns the pending requests, in the order of arrival. */
   clear(): R[] {
     const requests: R[] = [];
-    this.#tallies ??= new Map();
+    this.#former ??= new Map();
     for (const place of this.all) {
-      this.#tallies.set(place.lane.name, place.tally);
+      this.#former.set(place.lane.name, place);
       place.waitAt(null);
       for (let each = place.queue.head; each !== null; each = place.queue.head) {
         requests.push(each);
@@ -156,6 +168,14 @@ export class Lanes<R extends PendingRequest, T> {
     }
     this.#byName = this.#only = this.#recent = null;
     return requests.sort((a, b) => a.sequence - b.sequence);
+  }
+
+  /** Lanes that the service still has are there at once, with what was counted; those that it has no more are forgotten. */
+  renew(): void {
+    for (const name of [...(this.#former?.keys() ?? [])]) {
+      if (this.#pool.service.lanes.has(name)) this.of(name);
+    }
+    this.#former = null;
   }
 
   #find(name: string): PoolLane<R, T> | undefined {
@@ -168,8 +188,13 @@ export class Lanes<R extends PendingRequest, T> {
     const lane = service.lanes.get(name) ?? (service.lanes.get(defaultName) as Lane<R, T>);
     const known = this.#find(lane.name);
     if (known !== undefined) return known;
-    const tally = this.#tallies?.get(lane.name) ?? emptyTally();
-    const made = new PoolLane(this.#pool, lane, tally);
+    const former = this.#former?.get(lane.name) ?? null;
+    const made = new PoolLane(this.#pool, lane, former?.tally ?? emptyTally());
+    if (former !== null) {
+      made.serviceMsecs = former.serviceMsecs;
+      made.saturatedAt = former.saturatedAt;
+      this.#former?.delete(lane.name);
+    }
     if (this.#byName !== null) this.#byName.set(lane.name, made);
     else if (this.#only === null) this.#only = made;
     else {
@@ -193,18 +218,28 @@ export class Lanes<R extends PendingRequest, T> {
   #count(place: PoolLane<R, T>): void {
     if (this.waiting.length === 1) return;
     const entrants = this.waiting.filter((each) => each === place || this.#canServe(each, true));
+    this.#turn.took(place, entrants);
+  }
+
+  get #turn(): FairOrder<PoolLane<R, T>> {
     this.#order ??= new FairOrder();
-    this.#order.took(place, entrants);
+    return this.#order;
+  }
+
+  /** The lane that was passed over for longest, while other origins wait for the sockets of the service, too; else null. */
+  #passedOver(servable: readonly PoolLane<R, T>[], now: Msecs): PoolLane<R, T> | null {
+    const { line, isFull } = this.#pool.service.budget;
+    if (line === null || line.size === 0 || !isFull) return null;
+    const isPassed = servable.some((each) => passedOverSince(each, now) < never);
+    if (!isPassed || line.entries().every((each) => each.pool === this.#pool)) return null;
+    return leastOf(servable, (each) => passedOverSince(each, now));
   }
 
   #joins(place: PoolLane<R, T>): void {
     if (place.queue.count === 0) this.waiting.push(place);
     this.count++;
-    const { lane, queue, tally } = place;
-    const { service } = lane;
-    if (queue.count >= tally.mostPending) tally.mostPending = queue.count + 1;
-    if (++lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
-    if (++service.pending > service.mostPending) service.mostPending = service.pending;
+    place.lane.pending++;
+    place.lane.service.pending++;
   }
 
   /** Returns whether a dial was for it. */

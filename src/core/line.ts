@@ -123,12 +123,12 @@ function isDueBefore<R extends PendingRequest, T>(
 }
 
 /** Since when its lane waits for a socket and has none; `Infinity` when that is not too long, or the lane has one. */
-function passedOverSince<R extends PendingRequest, T>(
+export function passedOverSince<R extends PendingRequest, T>(
   { lane, nextToDial }: PoolLane<R, T>,
   now: Msecs,
 ): Msecs {
   if (lane.claimed > 0 || nextToDial === null) return Number.POSITIVE_INFINITY;
-  const since = Math.max(lane.grantedAt, nextToDial.enqueuedAt);
+  const since = Math.max(lane.servedAt, nextToDial.enqueuedAt);
   return now - since > yieldAfterMsecs ? since : Number.POSITIVE_INFINITY;
 }
 

@@ -155,6 +155,17 @@ const cases: { readonly [option in keyof CoreOptions]: Case<CoreOptions[option]>
     values: [200, 201],
     results: [["ERR_KEEPLINE_CONNECT_TIMEOUT"], []],
   },
+  saturationMsecs: {
+    does: "decides after which wait a lane is reported",
+    scenario: (saturationMsecs) => {
+      const world = manualWorld({ saturationMsecs, maxSockets: 1 });
+      world.acquireMany(2);
+      world.advance(200);
+      return world.saturations.map((each) => [each.change, each.lane.waitedMsecs]);
+    },
+    values: [200, 201],
+    results: [[["saturated", 200]], []],
+  },
 };
 
 for (const [option, { does, scenario, values, results }] of Object.entries(cases)) {

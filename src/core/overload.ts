@@ -2,6 +2,7 @@
  * What becomes of a request that begins to wait in a lane which has too many already, or in which it would wait
  * for too long.
  */
+import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
 import { QueueFullError, QueueTimeoutError } from "./errors.ts";
 import type { PendingRequest } from "./pending.ts";
@@ -33,7 +34,8 @@ export function refusalAt<R extends PendingRequest, T>(
   const predictedMsecs = predictedWaitMsecs(place);
   const queueTimeoutMsecs = request.queueTimeoutMsecs ?? lane.options.queueTimeoutMsecs;
   const leftMsecs = Math.min(queueTimeoutMsecs, request.latestAt - now - place.serviceMsecs);
-  if (predictedMsecs <= leftMsecs) return null;
+  // How long the first in line waits is not known.
+  if (predictedMsecs === 0 || predictedMsecs <= leftMsecs) return null;
   tally.shed++;
   const counts = { ...countsOf(place), waitedMsecs: 0, predictedMsecs };
   return { request, error: new QueueTimeoutError(counts, contextOf(pool, request)) };
@@ -55,7 +57,9 @@ function socketsFor<R extends PendingRequest, T>(place: PoolLane<R, T>): number 
   const { budget, lanes } = place.pool;
   const { reservedSockets, maxSockets } = place.lane.options;
   let others = lanes.waiting.filter((each) => each !== place);
-  let sockets = budget.firstFull() === null ? budget.limit : budget.open;
+  const full = budget.firstFull();
+  if (full !== null && full !== budget) return socketsUnder(full, place);
+  let sockets = budget.limit;
   for (;;) {
     const weights = others.reduce((sum, each) => sum + each.weight, place.weight);
     const modest = others.filter((each) => mostFor(each) < (sockets * each.weight) / weights);
@@ -66,6 +70,21 @@ function socketsFor<R extends PendingRequest, T>(place: PoolLane<R, T>): number 
     sockets -= modest.reduce((sum, each) => sum + mostFor(each), 0);
     others = others.filter((each) => !modest.includes(each));
   }
+}
+
+/** Under a limit that other origins share: the lane's share of the service's, or what the origin has. What the client's will give is not known. */
+function socketsUnder<R extends PendingRequest, T>(
+  full: Budget<R, T>,
+  { lane, pool, weight }: PoolLane<R, T>,
+): number {
+  const { service } = pool;
+  if (full !== service.budget) return Number.POSITIVE_INFINITY;
+  let weights = 0;
+  for (const each of service.lanes.values()) {
+    if (each.pending > 0) weights += each.options.weight;
+  }
+  const share = Math.max((full.limit * weight) / weights, lane.options.reservedSockets);
+  return Math.max(share, pool.budget.open, 1);
 }
 
 function mostFor<R extends PendingRequest, T>({ lane, held, queue }: PoolLane<R, T>): number {

@@ -18,7 +18,7 @@ import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import { Deadline } from "./timers.ts";
 
-/** What is counted of a lane, also when the lane itself begins anew. Plain numbers that only grow. */
+/** What is counted of a lane, for as long as the service has it. Plain numbers that only grow. */
 export interface LaneTally {
   /** Requests that were granted a connection. */
   served: number;
@@ -89,6 +89,13 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
       : this.queue.tail;
   }
 
+  /** Of the requests that dials under way are for, the one that has waited longest. */
+  get longestCovered(): R | null {
+    const { queue, lane } = this;
+    if (lane.options.overload === "newest-first") return queue.lastCovered;
+    return queue.coveredCount === 0 ? null : queue.head;
+  }
+
   /** Since when a further dial is waited for, as a place in the order of arrival; null when none is wanted. */
   get nextSequence(): number | null {
     return this.nextToDial?.sequence ?? null;
@@ -98,6 +105,12 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   get nextToDial(): R | null {
     const { uncovered, tail } = this.queue;
     return uncovered !== null && this.lane.options.overload === "newest-first" ? tail : uncovered;
+  }
+
+  /** True when its next claim is one that is reserved for it, everywhere. */
+  get isReserved(): boolean {
+    const { reservedSockets } = this.lane.options;
+    return this.claimed < reservedSockets && this.lane.claimed < reservedSockets;
   }
 
   /** True when the lane may have one more of the sockets that there are or may be. */
@@ -141,26 +154,30 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
     const busy = ++this.held;
     const { tally, lane } = this;
     const busyOfLane = ++lane.held;
-    lane.grantedAt = now;
+    lane.servedAt = now;
     if (busy > tally.mostBusy) tally.mostBusy = busy;
     if (busyOfLane > lane.highWater.busy) lane.highWater.busy = busyOfLane;
   }
 
-  /** A request is not under way any more. `servedMsecs`: how long it was, when it went well. */
-  letGo(servedMsecs: Msecs | null): void {
+  /**
+   * A request is not under way any more, which it was for `servedMsecs`. One that did not go well counts only for what it took
+   * longer than others: what was given up early says nothing of how long responses take.
+   */
+  letGo(servedMsecs: Msecs, isWell: boolean, now: Msecs): void {
     this.held--;
     this.lane.held--;
+    this.lane.servedAt = now;
     this.unclaim();
-    if (servedMsecs === null) return;
+    if (!isWell && servedMsecs <= this.serviceMsecs) return;
     this.serviceMsecs +=
       (servedMsecs - this.serviceMsecs) * (this.serviceMsecs === 0 ? 1 : serviceWeight);
   }
 
   /** A request has waited for so long, and waits no more. */
   waited(msecs: Msecs): void {
-    if (msecs <= this.tally.longestWaitMsecs) return;
-    this.tally.longestWaitMsecs = msecs;
-    if (msecs > this.lane.highWater.waitMsecs) this.lane.highWater.waitMsecs = msecs;
+    const { tally, lane } = this;
+    if (msecs > tally.longestWaitMsecs) tally.longestWaitMsecs = msecs;
+    if (msecs > lane.highWater.waitMsecs) lane.highWater.waitMsecs = msecs;
   }
 
   /** Stands in the line of `budget`, or in none. */

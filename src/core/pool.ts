@@ -14,11 +14,10 @@ import { IdleConnections } from "./idle.ts";
 import { Lanes } from "./lanes.ts";
 import { wornReason } from "./lifetime.ts";
 import type { PoolOptions } from "./options.ts";
-import { refusalAt } from "./overload.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import type { Pools } from "./pools.ts";
-import type { Warmer } from "./port.ts";
+import type { DialFacts, Warmer } from "./port.ts";
 import { contextOf } from "./report.ts";
 import { resendAfter } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
@@ -30,15 +29,6 @@ import { Waiting } from "./waiting.ts";
 
 /** A pool without connections and requests is dropped after this long. */
 const emptyPoolMsecs: Msecs = 30_000;
-
-/** What a dial brought. Durations are null where the step did not happen. */
-export interface DialFacts {
-  /** Requests that the connection carries at once: 1 for HTTP/1.1. */
-  readonly capacity: number;
-  readonly connectMsecs: Msecs | null;
-  readonly tlsMsecs: Msecs | null;
-  readonly tlsResumed: boolean;
-}
 
 /** One origin's pool. */
 export class Pool<R extends PendingRequest, T> extends Deadline {
@@ -89,7 +79,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     return this.lanes.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
   }
 
-  /** Gives `request` a connection now, or lets it wait for one. */
+  /** Gives `request` a connection now, or lets it wait. */
   acquire(request: R, now: Msecs): void {
     const place = this.lanes.of(request.lane);
     this.tally.requests++;
@@ -97,11 +87,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     request.enqueuedAt = now;
     request.place = place;
     // Also while others wait: for what is idle then is none that they may use.
-    const connection = place.mayClaim ? this.#takeUsable(request, now) : null;
+    const connection = place.mayClaim ? this.#claimUsable(request, place, now) : null;
     request.sequence = this.#world.nextSequence++;
     if (connection !== null) {
       if (this.options.minFreeSockets > 0) this.#world.touch(this);
-      place.claim();
       place.hold(now);
       this.#lease(request, connection, connection.leases + 1, now);
       // A connection that was idle and now has free slots is one that others waited for in vain.
@@ -117,11 +106,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
     this.waiting.begin(request, place, now);
     this.dialing.demand(now);
-    if (request.phase !== "pending") return;
-    const refusal = refusalAt(place, request, now);
-    if (refusal === null) return;
-    this.waiting.refuse(refusal.request, refusal.error, now);
-    this.#world.touch(this); // a pool that only ever refused is dropped like any other
+    // Where the newest goes first, it may have the claim of one that cannot use what is open.
+    if (request.covered && this.roster.hasOpen) this.lanes.isHeldBack = true;
+    if (request.phase === "pending") this.waiting.admit(request, place, now);
+    if (this.lanes.isHeldBack) this.#world.touch(this);
   }
 
   /** `failed` broke under `request`, which goes to another connection, before all that came after it. */
@@ -133,15 +121,15 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const place = this.lanes.of(request.lane);
     request.place = place;
     const mayTake = request.resending.idleLeft > 0 && place.mayClaim;
-    const connection = mayTake ? this.idle.take(request, now) : null;
+    const connection = mayTake ? this.#claimUsable(request, place, now) : null;
     if (connection !== null) {
-      place.claim();
       place.hold(now);
       this.#lease(request, connection, 1, now);
       if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
       return;
     }
     this.waiting.begin(request, place, now);
+    this.lanes.mark(place);
     this.dialing.demand(now);
     this.#world.touch(this);
   }
@@ -180,6 +168,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (facts.connectMsecs !== null) this.tally.connect.record(facts.connectMsecs);
     if (facts.tlsMsecs !== null) this.tally.tls.record(facts.tlsMsecs);
     connection.capacity = facts.capacity;
+    this.lanes.isHeldBack ||= facts.capacity !== this.capacity;
     this.capacity = facts.capacity;
     connection.openedAt = now;
     connection.ageJitter = 0.1 * this.#world.random();
@@ -235,7 +224,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { state } = connection;
     if (state.kind === "closed") return;
     this.roster.move(connection, { kind: "closed", reason });
-    for (const holder of connection.holders) holder.place?.letGo(null);
+    for (const { place } of connection.holders) place?.letGo(now - connection.leasedAt, false, now);
     connection.holders.length = 0;
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
@@ -263,10 +252,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   /** Takes the limits of its service: idle connections over them go at once, busy ones when they are released. */
   configure(now: Msecs): void {
     this.budget.limit = this.options.maxSockets;
-    for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
-      if (this.budget.open <= this.budget.limit) break;
-      this.retire(idle, "max-sockets", now);
-    }
+    this.#world.keepWithin(this.budget, now);
     this.idle.trim(now);
     for (const connection of this.roster.connections) {
       if (connection.state.kind !== "idle") continue;
@@ -274,6 +260,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       if (overdue !== null) this.retire(connection, overdue, now);
     }
     this.idle.reconsider(now);
+    this.waiting.reconsider(now);
     this.lanes.isHeldBack = true;
     this.#world.touch(this);
   }
@@ -302,14 +289,15 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   }
 
   /** The end of a while without connections and requests, if nothing came since. */
-  override expire(): void {
-    if (this.#isEmpty()) this.#world.drop(this);
+  override expire(now: Msecs): void {
+    if (this.#isEmpty()) this.#world.drop(this, now);
   }
 
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
   review(now: Msecs): void {
     if (this.lanes.isHeldBack) this.#serveHeldBack(now);
     this.lanes.cover();
+    if (this.lanes.count > 0) this.waiting.refuseUncovered(now);
     this.dialing.review(now);
     if (this.#isEmpty() && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
@@ -330,7 +318,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       }
       const isFresh = connection.requestCount === 0;
       const isWanted = this.lanes.count > 0;
-      const lane = isWanted && held < connection.capacity ? this.lanes.next(isFresh) : null;
+      const lane = isWanted && held < connection.capacity ? this.lanes.next(isFresh, now) : null;
       if (isWanted && held === 0) {
         if (this.dialing.mustYield(lane, isFresh, now)) {
           this.retire(connection, "total-limit", now);
@@ -390,7 +378,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { holders } = connection;
     if (holders.length === 1) holders.length = 0;
     else holders.splice(holders.indexOf(request), 1);
-    request.place?.letGo(now - connection.leasedAt);
+    request.place?.letGo(now - connection.leasedAt, true, now);
   }
 
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
@@ -405,6 +393,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     (request.place as PoolLane<R, T>).tally.served++;
     if (request.resending === null) this.tally.queue.record(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
+  }
+
+  /** As `#takeUsable`. Claimed first: to retire what is stale, the port may have events of its own. */
+  #claimUsable(request: R, place: PoolLane<R, T>, now: Msecs): Connection<R, T> | null {
+    place.claim();
+    const connection = this.#takeUsable(request, now);
+    if (connection === null) place.unclaim();
+    return connection;
   }
 
   /** A connection for `request` that needs no waiting, or null. */

@@ -6,13 +6,13 @@ import { Budget } from "./budget.ts";
 import type { Msecs, Random } from "./clock.ts";
 import type { Connection } from "./connection.ts";
 import { ClientClosedError, InvalidRequestError } from "./errors.ts";
-import { release, resume } from "./handover.ts";
+import { type Handover, release, resume } from "./handover.ts";
 import { defaultName, plainLane, type ServicePolicy } from "./lane-options.ts";
 import { ArrivalLine } from "./line.ts";
 import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
-import { type DialFacts, Pool } from "./pool.ts";
-import type { Port, Warmer } from "./port.ts";
+import { Pool } from "./pool.ts";
+import type { DialFacts, Port, Warmer } from "./port.ts";
 import { contextOf } from "./report.ts";
 import { type FailedAttempt, type ResendRefusal, resendRefusal } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
@@ -219,6 +219,8 @@ export class Pools<R extends PendingRequest, T> {
     const pools = [...this.#byOrigin.values()];
     const names = pools.map((pool) => serviceNameOf(pool.origin, policies));
 
+    // Dials are for whom they may be for under the new limits.
+    for (const pool of pools) pool.lanes.setDialing(0);
     this.#options = options;
     this.#policies = policies;
     this.budget.limit = options.maxTotalSockets;
@@ -230,16 +232,17 @@ export class Pools<R extends PendingRequest, T> {
       if (service.configure(policy)) changed.add(service);
       this.#services.set(policy.name, service);
     }
-    const moved: [Pool<R, T>, R[]][] = [];
+    const moved: [Pool<R, T>, Handover<R, T>][] = [];
     for (const [index, pool] of pools.entries()) {
       const service = this.#services.get(names[index] as string) as Service<R, T>;
       if (service === pool.service && !changed.has(service)) continue;
       moved.push([pool, release(pool, service, now)]);
     }
     this.#recount();
-    for (const [pool, pending] of moved) resume(pool, pending, this.timers, now);
-    this.#keepWithin(this.budget, now);
-    for (const service of this.#services.values()) this.#keepWithin(service.budget, now);
+    for (const [pool, handover] of moved) resume(pool, handover, now);
+    for (const { lanes, roster } of pools) lanes.setDialing(roster.dialingCount);
+    this.keepWithin(this.budget, now);
+    for (const service of this.#services.values()) this.keepWithin(service.budget, now);
     for (const pool of pools) pool.configure(now);
     this.#offered.add(this.budget);
     for (const { budget } of this.#services.values()) this.#offered.add(budget);
@@ -275,11 +278,21 @@ export class Pools<R extends PendingRequest, T> {
     }
   }
 
+  /** For pools: a dial under `budget` that is for nobody, the last one of its pool; null when there is none. */
+  surplusDial(budget: Budget<R, T>): Connection<R, T> | null {
+    for (const { lanes, roster, service } of this.#byOrigin.values()) {
+      if (roster.dialingCount <= lanes.coveredCount) continue;
+      if (budget !== this.budget && budget !== service.budget) continue;
+      for (const each of roster.connections) if (each.state.kind === "dialing") return each;
+    }
+    return null;
+  }
+
   /** For pools: `pool` has been empty for a while. */
-  drop(pool: Pool<R, T>): void {
+  drop(pool: Pool<R, T>, now: Msecs): void {
     pool.isDropped = true;
     this.timers.clear(pool);
-    pool.waiting.stopLooking();
+    pool.waiting.end(now);
     this.#byOrigin.delete(pool.origin);
   }
 
@@ -339,7 +352,7 @@ export class Pools<R extends PendingRequest, T> {
   }
 
   /** Idle connections over a limit go at once, the longest idle first. */
-  #keepWithin(budget: Budget<R, T>, now: Msecs): void {
+  keepWithin(budget: Budget<R, T>, now: Msecs): void {
     for (let idle = budget.idle.longest; idle !== null; idle = budget.idle.longest) {
       if (budget.open <= budget.limit) return;
       idle.pool.retire(idle, "max-sockets", now);
@@ -374,7 +387,7 @@ export class Pools<R extends PendingRequest, T> {
         if (pool.isQuiet && (quiet === null || pool.lastUsed < quiet.lastUsed)) quiet = pool;
       }
       if (quiet === null) return;
-      this.drop(quiet);
+      this.drop(quiet, now);
       quiet.destroy("max-origins", now);
     }
   }

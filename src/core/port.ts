@@ -27,6 +27,15 @@ export interface Port<R extends PendingRequest, T> {
   broken(problem: string): void;
 }
 
+/** What a dial brought. Durations are null where the step did not happen. */
+export interface DialFacts {
+  /** Requests that the connection carries at once: 1 for HTTP/1.1. */
+  readonly capacity: number;
+  readonly connectMsecs: Msecs | null;
+  readonly tlsMsecs: Msecs | null;
+  readonly tlsResumed: boolean;
+}
+
 /** Asks for open connections ahead of demand; told once. */
 export interface Warmer {
   /** Open connections wanted, whatever their state. */

@@ -121,6 +121,7 @@ const cases: {
   maxPending: countCases(0, [0, 7, never], [-1, 1.5]),
   queueTimeoutMsecs: durationCases("above 0", [], [0, -1]),
   connectTimeoutMsecs: durationCases("above 0", [], [0, -1]),
+  saturationMsecs: durationCases("above 0", [], [0, -1]),
 };
 
 function countCases(least: number, good: readonly number[], outOfRange: readonly number[]) {

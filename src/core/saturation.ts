@@ -89,7 +89,8 @@ export function looked<R extends PendingRequest, T>(
     timers.set(place, now + saturationMsecs, now);
     return saturatedAt === null ? "saturated" : null;
   }
-  const isOver = saturatedAt !== null && now - saturatedAt >= saturationMsecs;
+  const isOff = saturationMsecs === Number.POSITIVE_INFINITY;
+  const isOver = saturatedAt !== null && (isOff || now - saturatedAt >= saturationMsecs);
   if (isOver) place.saturatedAt = null;
   const lookAt = Math.min(
     waitsSince,

@@ -4,7 +4,7 @@
  */
 import { Budget } from "./budget.ts";
 import { Lane } from "./lane.ts";
-import { defaultName, type ServicePolicy } from "./lane-options.ts";
+import type { ServicePolicy } from "./lane-options.ts";
 import { LaneLine } from "./line.ts";
 import type { PoolOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
@@ -22,12 +22,8 @@ export class Service<R extends PendingRequest, T> {
   constructor(policy: ServicePolicy, client: Budget<R, T>) {
     this.name = policy.name;
     this.policy = policy;
-    const isDefault = policy.name === defaultName;
-    this.budget = new Budget(
-      isDefault ? "maxTotalSockets" : `maxTotalSockets of service ${policy.name}`,
-      policy.maxTotalSockets,
-      client,
-    );
+    const limitName = `maxTotalSockets of service ${policy.name}`;
+    this.budget = new Budget(limitName, policy.maxTotalSockets, client);
     this.budget.line = new LaneLine(this.lanes);
     this.configure(policy);
   }

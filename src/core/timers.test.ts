@@ -284,3 +284,23 @@ test("a deadline whose expiry throws does not keep the others from being woken",
   timers.advance(wakeAt);
   assert.deepEqual(expired, [20]);
 });
+
+test("a deadline that is set again when it expires late, alone on the wheel, waits for its new time", () => {
+  const timers = new Timers(() => {});
+  const expired: number[] = [];
+  class Again extends Deadline {
+    override expire(now: number): void {
+      assert.ok(expired.length < 3, "it expires again and again");
+      expired.push(now);
+      // Sixty-four slots after the one that is being emptied.
+      if (expired.length === 1) timers.set(this, 135, now);
+    }
+  }
+  timers.set(new Again(), 71, 0);
+  timers.advance(95);
+  assert.deepEqual(expired, [95]);
+  timers.advance(134);
+  assert.deepEqual(expired, [95]);
+  timers.advance(135);
+  assert.deepEqual(expired, [95, 135]);
+});

@@ -33,6 +33,7 @@ export class Timers {
   /** Deadlines that are set. */
   count = 0;
   #tick = 0;
+  #isAdvancing = false;
   readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(slotCount * unitOf.length).fill(
     null,
   );
@@ -46,8 +47,8 @@ export class Timers {
   set(deadline: Deadline, at: Msecs, now: Msecs): void {
     if (deadline.slot !== -1) this.clear(deadline);
     if (at === Number.POSITIVE_INFINITY) return;
-    // An empty wheel has no slot to pass, so it may jump to the present.
-    if (this.count === 0) this.#tick = Math.max(this.#tick, Math.floor(now));
+    // An empty wheel has no slot to pass, so it may jump to the present: but not while one is being emptied.
+    if (this.count === 0 && !this.#isAdvancing) this.#tick = Math.max(this.#tick, Math.floor(now));
     deadline.at = at;
     this.count++;
     // A deadline that has passed already expires with the next tick, not inside this call.
@@ -71,9 +72,11 @@ export class Timers {
 
   /** Expires what is due at `now`, in order of time (to the millisecond). */
   advance(now: Msecs): void {
+    this.#isAdvancing = true;
     try {
       this.#expireUntil(Math.floor(now), now);
     } finally {
+      this.#isAdvancing = false;
       // Also when something threw: the others must still be woken.
       this.nextAt = this.#nextTick();
       if (this.nextAt !== Number.POSITIVE_INFINITY) this.#wake(this.nextAt);

@@ -5,6 +5,7 @@
  */
 import type { Msecs } from "./clock.ts";
 import { type KeeplineError, QueueFullError, QueueTimeoutError } from "./errors.ts";
+import { refusalAt } from "./overload.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolLane } from "./pool-lane.ts";
@@ -33,11 +34,22 @@ export class Waiting<R extends PendingRequest, T> {
     if (!isClosing) watch(place, timers, now);
   }
 
+  /** `request` waits on, unless its lane has too many or would serve it too late. */
+  admit(request: R, place: PoolLane<R, T>, now: Msecs): void {
+    const refusal = refusalAt(place, request, now);
+    if (refusal === null) {
+      this.#pool.lanes.mark(place);
+      return;
+    }
+    this.refuse(refusal.request, refusal.error, now);
+    this.#world.touch(this.#pool); // a pool that only ever refused is dropped like any other
+  }
+
   /** `request` is served. */
   served(request: R, place: PoolLane<R, T>, now: Msecs): void {
     this.#world.timers.clear(request);
     this.#pool.lanes.serve(request, place, now);
-    place.waited(now - request.enqueuedAt);
+    this.#waited(request, place, now);
   }
 
   /** `request` gives up: it is forgotten and not told. */
@@ -75,6 +87,50 @@ export class Waiting<R extends PendingRequest, T> {
     this.#tell(place, looked(place, this.#world.timers, now), now);
   }
 
+  /** The lanes have begun anew: those that are saturated are looked at as before, or are there no more. */
+  lookAgain(saturated: readonly PoolLane<R, T>[], now: Msecs): void {
+    const { lanes, service } = this.#pool;
+    const { timers, isClosing } = this.#world;
+    if (isClosing) return;
+    for (const place of saturated) {
+      if (service.lanes.has(place.lane.name)) watch(lanes.of(place.lane.name), timers, now);
+      else this.#tell(place, "relieved", now);
+    }
+    for (const place of lanes.waiting) watch(place, timers, now);
+  }
+
+  /** Refuses what waits for another request's connection in a lane that lets none do so: its dial served who was due. */
+  refuseUncovered(now: Msecs): void {
+    for (const place of [...this.#pool.lanes.waiting]) {
+      const { overload } = place.lane.options;
+      if (overload !== "reject") continue;
+      for (let next = place.queue.uncovered; next !== null; next = place.queue.uncovered) {
+        if (next.resending !== null) break; // it had its turn, and another place is made for it
+        place.tally.refused++;
+        const counts = { ...countsOf(place), maxPending: 0, overload };
+        this.refuse(next, new QueueFullError(counts, contextOf(this.#pool, next)), now);
+      }
+    }
+  }
+
+  /** `saturationMsecs` may be another one. */
+  reconsider(now: Msecs): void {
+    if (this.#world.isClosing) return;
+    for (const place of this.#pool.lanes.all) {
+      if (place.queue.count > 0 || place.saturatedAt !== null) this.look(place, now);
+    }
+  }
+
+  /** The pool is let go. */
+  end(now: Msecs): void {
+    this.stopLooking();
+    for (const place of this.#pool.lanes.all) {
+      if (place.saturatedAt === null) continue;
+      place.saturatedAt = null;
+      this.#tell(place, "relieved", now);
+    }
+  }
+
   /** No lane is looked at any more. */
   stopLooking(): void {
     for (const place of this.#pool.lanes.all) this.#world.timers.clear(place);
@@ -84,16 +140,22 @@ export class Waiting<R extends PendingRequest, T> {
   unclaimed(): void {
     const { lanes, budget } = this.#pool;
     if (lanes.isHeldBack) this.#world.touch(this.#pool);
-    for (let each = budget.parent; each !== null; each = each.parent) {
-      if (each.reserved > 0) this.#world.offer(budget);
-    }
+    if (this.#pool.service.isReservedFrom) this.#world.offer(budget);
   }
 
   #end(request: R, place: PoolLane<R, T>, now: Msecs): void {
     this.#world.timers.clear(request);
-    place.waited(now - request.enqueuedAt);
+    this.#waited(request, place, now);
     this.#pool.lanes.remove(request, place);
     this.unclaimed();
+  }
+
+  #waited(request: R, place: PoolLane<R, T>, now: Msecs): void {
+    const msecs = now - request.enqueuedAt;
+    place.waited(msecs);
+    if (place.saturatedAt !== null && msecs >= this.#pool.options.saturationMsecs) {
+      place.saturatedAt = now;
+    }
   }
 
   #tell(place: PoolLane<R, T>, change: SaturationChange, now: Msecs): void {

@@ -33,7 +33,10 @@ export class SaturationWarning {
 function describe(saturation: Saturation): string {
   const { origin, service, lane, pending, waitedMsecs, refused } = saturation;
   const { open, limit, limitName, serviceMsecs } = saturation;
-  const waits = `${pending} requests wait, the longest for ${Math.round(waitedMsecs)} ms`;
+  const waits =
+    pending === 0
+      ? "it refuses requests"
+      : `${pending} requests wait, the longest for ${Math.round(waitedMsecs)} ms`;
   const held =
     serviceMsecs === null ? "" : `; each holds a socket for about ${Math.round(serviceMsecs)} ms`;
   const refusals = refused === 0 ? "" : `; refused or timed out so far: ${refused}`;
@@ -41,7 +44,8 @@ function describe(saturation: Saturation): string {
 }
 
 /** What to change. */
-function advice({ open, limit, limitName, service, lane }: Saturation): string {
+function advice({ open, limit, limitName, service, lane, refused }: Saturation): string {
+  const bound = refused > 0 ? "" : " maxPending, queueTimeoutMsecs and shedLate bound what waits.";
   const listen =
     'Listen to the client\'s events "saturated" and "relieved" to act on it; saturationMsecs sets the limit.';
   const change =
@@ -49,6 +53,6 @@ function advice({ open, limit, limitName, service, lane }: Saturation): string {
       ? "No limit is reached: connections to this origin fail, or open slowly."
       : limitName.includes("reserve")
         ? `Reserve less for other lanes, or raise the limit that they reserve of.`
-        : `Raise ${limitName === "maxSockets" ? `maxSockets of service ${service}` : limitName}, send less at once in lane ${lane}, or bound its queue with maxPending, queueTimeoutMsecs or shedLate.`;
+        : `Raise ${limitName === "maxSockets" ? `maxSockets of service ${service}` : limitName}, or send less at once in lane ${lane}.${bound}`;
   return `${change}\n${listen}`;
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defaultOrigin, manualWorld } from "../../test/support/manual-world.ts";
+import { defaultOrigin, type ManualRequest, manualWorld } from "../../test/support/manual-world.ts";
 import { retireReasons } from "../core/retire.ts";
-import { type OriginStats, snapshot } from "./stats.ts";
+import { type OriginStats, serviceStats, snapshot } from "./stats.ts";
 
 const other = "http://b.test";
 
@@ -22,8 +22,42 @@ test("a client that did nothing has no origins", () => {
       pending: 0,
       maxTotalSockets: null,
     },
+    services: [
+      {
+        service: "default",
+        origins: 0,
+        sockets: { open: 0, idle: 0, busy: 0, dialing: 0 },
+        pending: 0,
+        maxTotalSockets: null,
+        highWater: { open: 0, pending: 0 },
+        lanes: {
+          default: { busy: 0, pending: 0, highWater: { busy: 0, pending: 0, waitMsecs: 0 } },
+        },
+      },
+    ],
     origins: [],
   });
+});
+
+test("a service's numbers are those of its origins and lanes, and its high-water marks stay", () => {
+  const world = manualWorld(
+    { maxSockets: 2 },
+    { services: { s: { origins: ["a", "b"], maxTotalSockets: 3, lanes: { x: {} } } } },
+  );
+  world.acquireMany(3, defaultOrigin, { lane: "x" });
+  world.acquireMany(3, "http://b.test");
+  const then = serviceStats(world.pools, "s");
+  assert.deepEqual([then.origins, then.pending, then.maxTotalSockets], [2, 3, 3]);
+  assert.deepEqual(then.sockets, { open: 3, idle: 0, busy: 3, dialing: 0 });
+  assert.deepEqual([then.lanes.x?.busy, then.lanes.x?.pending], [2, 1]);
+  world.advance(70);
+  for (let left = 6; left > 0; left--) {
+    world.release(world.requests.find((each) => each.isHolding) as ManualRequest);
+  }
+  const now = serviceStats(world.pools, "s");
+  assert.deepEqual([now.pending, now.sockets.busy, now.lanes.x?.busy], [0, 0, 0]);
+  assert.deepEqual(now.highWater, { open: 3, pending: 3 });
+  assert.deepEqual(now.lanes.x?.highWater, { busy: 2, pending: 1, waitMsecs: 70 });
 });
 
 test("the client's numbers are the sums of its origins'", () => {

@@ -211,7 +211,7 @@ test("the report says what, where and what to do, and names the caller's line fi
   assert.match(
     message,
     new RegExp(
-      `^the body of a response to GET ${server.origin} \\(lane default\\) has not been read for ` +
+      `^the body of a response to GET ${server.origin} \\(service default, lane default\\) has not been read for ` +
         `1000 ms; \\d+ bytes of it wait, and connection ${response.connection.id} cannot be used by ` +
         "others: read it, or call body\\.dump\\(\\)$",
     ),

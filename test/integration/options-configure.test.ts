@@ -4,10 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { HeadersTimeoutError, QueueFullError, ResponseParseError } from "../../src/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { closedReasons, makeClient, rejection, statsOf, until } from "../support/client-kit.ts";
 import { holdingServer, outcomeOf, plainServer, statsFor } from "../support/loopback.ts";
+
+const never = Number.POSITIVE_INFINITY;
 
 test("raising maxSockets lets waiting requests go at once", async (t) => {
   const server = await holdingServer(t);
@@ -190,4 +193,62 @@ test("a new connectTimeoutMsecs holds for the next dial", async (t) => {
   assert.equal(await first, "ERR_KEEPLINE_CONNECT_TIMEOUT");
   client.destroy();
   assert.equal(await second, "ERR_KEEPLINE_CLIENT_CLOSED");
+});
+
+test("what a service said itself stays as it is, and what it took from the client goes along", async (t) => {
+  const [own, others] = [await holdingServer(t), await holdingServer(t)];
+  const client = makeClient(t, {
+    maxSockets: 1,
+    services: { api: { origins: own.origin, maxSockets: 2, lanes: { bulk: { maxPending: 1 } } } },
+  });
+  client.configure({ maxSockets: 3, maxPending: 0 });
+  const send = (origin: string, lane: string) => outcomeOf(client.request(origin, { lane }));
+  const requests = [1, 2, 3, 4, 5].map(() => send(others.origin, "default"));
+  requests.push(...[1, 2, 3].map(() => send(own.origin, "default")));
+  requests.push(...[1, 2].map(() => send(own.origin, "bulk")));
+  assert.equal(statsFor(client, others.origin).sockets.open, 3);
+  assert.equal(statsFor(client, own.origin).sockets.open, 2);
+  for (let count = 0; count < 3; count++) (await others.next()).response.end();
+  for (let count = 0; count < 3; count++) (await own.next()).response.end();
+  const full = "ERR_KEEPLINE_QUEUE_FULL";
+  assert.deepEqual(
+    await Promise.all(requests),
+    // The lane may have one that waits; all else has none.
+    [200, 200, 200, full, full, 200, 200, full, 200, full],
+  );
+});
+
+test("a refused change leaves services as they were", async (t) => {
+  const server = await holdingServer(t);
+  const client = makeClient(t, {
+    services: { api: { origins: server.origin, lanes: { vital: { reservedSockets: 4 } } } },
+  });
+  const before = client.options;
+  // The reservation does not fit into it.
+  assert.throws(() => client.configure({ maxSockets: 3 }), /reservedSockets must be at most 2/);
+  assert.throws(() => client.configure({ maxTotalSockets: 4 }), /reservedSockets must be at most/);
+  assert.equal(client.options, before);
+  const requests = [1, 2, 3, 4, 5].map(() => outcomeOf(client.request(server.origin)));
+  assert.equal(statsOf(client).sockets.open, 5);
+  for (const _ of requests) (await server.next()).response.end();
+  assert.deepEqual(await Promise.all(requests), [200, 200, 200, 200, 200]);
+});
+
+test("a lane is reported by a new saturationMsecs, also while its requests wait already", async (t) => {
+  t.mock.method(process, "emitWarning", () => {});
+  const clock = new ManualClock();
+  const server = await holdingServer(t);
+  const client = makeClient(t, { maxSockets: 1, saturationMsecs: never, clock });
+  const waits: number[] = [];
+  client.on("saturated", ({ waitedMsecs }) => waits.push(waitedMsecs));
+  const requests = [1, 2].map(() => outcomeOf(client.request(server.origin)));
+  const first = await server.next();
+  clock.advance(5_000);
+  client.configure({ saturationMsecs: 6_000 });
+  clock.advance(1_000);
+  await turn();
+  assert.deepEqual(waits, [6_000]);
+  first.response.end();
+  (await server.next()).response.end();
+  assert.deepEqual(await Promise.all(requests), [200, 200]);
 });

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { requestRules } from "../../src/client/request.ts";
 import type { ClientOptions, RequestOptions } from "../../src/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { makeClient } from "../support/client-kit.ts";
 import {
   closedUnderSecond,
@@ -63,6 +64,8 @@ async function heldUp(
 }
 
 const never = Number.POSITIVE_INFINITY;
+/** A lane. */
+const brisk = { requestTimeoutMsecs: 30 };
 
 const behaviours = {
   method: {
@@ -134,11 +137,26 @@ const behaviours = {
   },
   resend: {
     decides: "whether this request is sent again when its connection failed before the response",
-    story: (t, options, clientOptions) => closedUnderSecond(t, clientOptions, options),
+    // On a clock that stands still: what must not be sent twice takes no connection that was idle for some 25 ms.
+    story: (t, options, clientOptions) =>
+      closedUnderSecond(t, { clock: new ManualClock(), ...clientOptions }, options),
     outcomes: [
       [{}, [200, 1]],
       [{ resend: "never" }, ["ERR_KEEPLINE_SOCKET_CLOSED", 0]],
       [{ resend: "safe" }, [200, 1], { resend: "never" }],
+    ],
+  },
+  lane: {
+    decides: "which lane's options this request has",
+    story: (t, options, clientOptions) =>
+      heldUp(t, options, { ...clientOptions, services: { default: { lanes: { brisk } } } }, true),
+    outcomes: [
+      [{}, ["waits", 200]],
+      [{ lane: "default" }, ["waits", 200]],
+      [{ lane: undefined }, ["waits", 200]],
+      [{ lane: "brisk" }, ["ERR_KEEPLINE_REQUEST_TIMEOUT", "ERR_KEEPLINE_REQUEST_TIMEOUT"]],
+      [{ lane: "brisk", requestTimeoutMsecs: never }, ["waits", 200]],
+      [{ lane: "lame" }, ["ERR_KEEPLINE_INVALID_OPTION", "ERR_KEEPLINE_INVALID_OPTION"]],
     ],
   },
   queueTimeoutMsecs: {

@@ -5,9 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { inspect } from "node:util";
 import { clientRules } from "../../src/client/options.ts";
+import { serviceRules } from "../../src/client/service-options.ts";
 import type { ClientOptions, ResolvedOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { closedReasons, makeClient, statsOf, until } from "../support/client-kit.ts";
@@ -27,6 +28,9 @@ interface Behaviour {
   /** Options, and what is seen with them. */
   readonly outcomes: readonly (readonly [options: ClientOptions, seen: unknown])[];
 }
+
+const everywhere = { origins: () => true };
+const elsewhere = { origins: "http://elsewhere.test" };
 
 const behaviours = {
   keepAlive: {
@@ -270,6 +274,32 @@ const behaviours = {
       ],
     ],
   },
+  saturationMsecs: {
+    decides: "after which wait a lane is reported as saturated",
+    story: async (t, options) => {
+      t.mock.method(process, "emitWarning", () => {});
+      const clock = new ManualClock();
+      const server = await holdingServer(t);
+      const client = makeClient(t, { maxSockets: 1, ...options, clock });
+      const waits: number[] = [];
+      client.on("saturated", ({ waitedMsecs }) => waits.push(waitedMsecs));
+      const requests = [1, 2].map(() => outcomeOf(client.request(server.origin)));
+      const arrived = await server.next();
+      for (let count = 0; count < 10; count++) {
+        clock.advance(200);
+        await turn();
+      }
+      arrived.response.end();
+      (await server.next()).response.end();
+      await Promise.all(requests);
+      return waits;
+    },
+    outcomes: [
+      [{}, [1_000]],
+      [{ saturationMsecs: 200 }, [200]],
+      [{ saturationMsecs: Number.POSITIVE_INFINITY }, []],
+    ],
+  },
   headersTimeoutMsecs: {
     decides: "how long the response head may take",
     story: async (t, options) => {
@@ -328,7 +358,8 @@ const behaviours = {
   },
   resend: {
     decides: "whether a request is sent again whose connection failed before the response",
-    story: (t, options) => closedUnderSecond(t, options, {}),
+    // On a clock that stands still: what must not be sent twice takes no connection that was idle for some 25 ms.
+    story: (t, options) => closedUnderSecond(t, { clock: new ManualClock(), ...options }, {}),
     outcomes: [
       [{}, [200, 1]],
       [{ resend: "safe" }, [200, 1]],
@@ -401,6 +432,25 @@ const behaviours = {
       [{ clock: new ManualClock() }, 200],
     ],
   },
+  services: {
+    decides: "which origins have options of their own",
+    story: async (t, options) => {
+      const server = await holdingServer(t);
+      const client = makeClient(t, options);
+      const requests = [1, 2, 3].map(() => outcomeOf(client.request(server.origin)));
+      const { service, sockets } = statsOf(client);
+      for (const _ of requests) (await server.next()).response.end();
+      await Promise.all(requests);
+      return { service, open: sockets.open };
+    },
+    outcomes: [
+      [{}, { service: "default", open: 3 }],
+      [{ services: {} }, { service: "default", open: 3 }],
+      [{ services: { default: { maxSockets: 2 } } }, { service: "default", open: 2 }],
+      [{ services: { all: { ...everywhere, maxSockets: 1 } } }, { service: "all", open: 1 }],
+      [{ services: { other: { ...elsewhere, maxSockets: 1 } } }, { service: "default", open: 3 }],
+    ],
+  },
 } satisfies Record<keyof ResolvedOptions, Behaviour>;
 
 for (const [option, { decides, story, outcomes }] of Object.entries<Behaviour>(behaviours)) {
@@ -410,6 +460,27 @@ for (const [option, { decides, story, outcomes }] of Object.entries<Behaviour>(b
     }
   });
 }
+
+/** Options that a service can have, with its `origins` in place of the client's `connect` and so on. */
+const ofServices = Object.keys(behaviours).filter((option) => option in serviceRules);
+
+for (const option of ofServices) {
+  const { story, outcomes } = behaviours[option as keyof typeof behaviours] as Behaviour;
+  test(`${option} of a service does for its origins what the client's does, and nothing for others`, async (t) => {
+    const byDefault = outcomes.find(([options]) => Object.keys(options).length === 0)?.[1];
+    for (const [options, seen] of outcomes) {
+      const inside = await story(t, { services: { own: { ...everywhere, ...options } } });
+      assert.deepEqual(inside, seen, inspect(options));
+      const outside = await story(t, { services: { other: { ...elsewhere, ...options } } });
+      assert.deepEqual(outside, byDefault, inspect(options));
+    }
+  });
+}
+
+test("a service takes every option but those of the whole client", () => {
+  const others = Object.keys(behaviours).filter((option) => !ofServices.includes(option));
+  assert.deepEqual(others, ["maxOrigins", "connect", "clock", "services"]);
+});
 
 test("every option of the table has a test above that sees it change something", () => {
   assert.deepEqual(Object.keys(behaviours).sort(), Object.keys(clientRules).sort());

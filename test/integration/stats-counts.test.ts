@@ -4,8 +4,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DurationSummary } from "../../src/index.ts";
+import type { DurationSummary, OriginStats, ServiceStats } from "../../src/index.ts";
 import { makeClient, statsOf, until } from "../support/client-kit.ts";
+import { answerAll } from "../support/lane-kit.ts";
 import { holdingServer, outcomeOf, plainServer } from "../support/loopback.ts";
 import { rawServer } from "../support/raw-server.ts";
 
@@ -44,6 +45,10 @@ test("after many requests the counters agree with each other and with what was s
   assert.equal(stats.reused, reused);
   assert.equal(stats.reused, 200 - stats.opened);
   assert.equal(stats.reuseRatio, reused / 200);
+  const { highWater } = stats.lanes.default ?? assert.fail();
+  // All came in one turn, and none had a connection then.
+  assert.deepEqual([highWater.busy, highWater.pending], [4, 200]);
+  assert.equal(highWater.waitMsecs, stats.timings.queue.max);
   assert.equal(stats.closed["connection-close"], 20);
   const closed = Object.values(stats.closed).reduce((sum, count) => sum + count, 0);
   assert.equal(stats.sockets.open, stats.opened - closed);
@@ -158,3 +163,90 @@ test("a connection that the server closes while it is idle is counted as that", 
   assert.equal(statsOf(client).closed["server-closed"], 1);
   assert.equal(statsOf(client).failed, 0);
 });
+
+test("lanes add up to their origins, and origins to their services", async (t) => {
+  const servers = [await holdingServer(t), await holdingServer(t), await holdingServer(t)];
+  const [one, other, stranger] = servers.map(({ origin }) => origin) as [string, string, string];
+  const client = makeClient(t, {
+    maxSockets: 2,
+    services: { api: { origins: [one, other], lanes: { bulk: { maxSockets: 1 } } } },
+  });
+  const send = (origin: string, lane: string, count: number) =>
+    Array.from({ length: count }, () => outcomeOf(client.request(origin, { lane })));
+  const requests = [
+    ...send(one, "bulk", 4),
+    ...send(one, "default", 3),
+    ...send(other, "bulk", 2),
+    ...send(stranger, "default", 3),
+  ];
+  await until(() => client.stats().client.sockets.busy === 5);
+
+  const busy = client.stats();
+  const [fallback, api] = busy.services as [ServiceStats, ServiceStats];
+  assert.deepEqual(
+    [fallback, api].map(({ service, origins, sockets, pending }) => [
+      service,
+      origins,
+      sockets.busy,
+      pending,
+    ]),
+    [
+      ["default", 1, 2, 1],
+      ["api", 2, 3, 6],
+    ],
+  );
+  assert.deepEqual(client.service("api").stats(), api);
+  for (const service of busy.services) assertAddsUp(service, busy.origins);
+  assert.deepEqual(
+    busy.origins.map(({ lanes }) => Object.entries(lanes).map(([name, lane]) => [name, lane.busy])),
+    [
+      [
+        ["bulk", 1],
+        ["default", 1],
+      ],
+      [["bulk", 1]],
+      [["default", 2]],
+    ],
+  );
+
+  for (const server of servers) answerAll(server);
+  assert.deepEqual(new Set(await Promise.all(requests)), new Set([200]));
+  const after = client.stats();
+  for (const service of after.services) assertAddsUp(service, after.origins);
+  for (const origin of after.origins) {
+    const lanes = Object.values(origin.lanes);
+    const served = lanes.reduce((sum, lane) => sum + lane.served, 0);
+    assert.equal(served, origin.timings.queue.count);
+    for (const lane of lanes) assert.deepEqual([lane.busy, lane.pending], [0, 0]);
+    const longest = Math.max(...lanes.map(({ highWater }) => highWater.waitMsecs));
+    assert.equal(longest, origin.timings.queue.max);
+  }
+  const { highWater, lanes } = client.service("api").stats();
+  assert.deepEqual(highWater, { open: 3, pending: 9 });
+  assert.deepEqual([lanes.bulk?.highWater.busy, lanes.bulk?.highWater.pending], [2, 6]);
+  assert.deepEqual([lanes.default?.highWater.busy, lanes.default?.highWater.pending], [1, 3]);
+});
+
+/** What a service counts is what its origins count together. */
+function assertAddsUp(service: ServiceStats, origins: readonly OriginStats[]): void {
+  const own = origins.filter((each) => each.service === service.service);
+  const sum = (count: (each: OriginStats) => number): number =>
+    own.reduce((total, each) => total + count(each), 0);
+  assert.equal(service.origins, own.length);
+  assert.equal(
+    service.pending,
+    sum((each) => each.pending),
+  );
+  for (const name of ["open", "idle", "busy", "dialing"] as const) {
+    assert.equal(
+      service.sockets[name],
+      sum((each) => each.sockets[name]),
+    );
+  }
+  for (const [name, lane] of Object.entries(service.lanes)) {
+    for (const count of ["busy", "pending"] as const) {
+      const total = sum((each) => each.lanes[name]?.[count] ?? 0);
+      assert.equal(lane[count], total, `${service.service}.${name}.${count}`);
+    }
+  }
+}

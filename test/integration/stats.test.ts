@@ -15,7 +15,7 @@ test("stats are plain JSON of the documented shape", async (t) => {
   await (await client.request(server.origin)).body.text();
   const stats = client.stats();
   assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats);
-  assert.deepEqual(Object.keys(stats), ["at", "client", "origins"]);
+  assert.deepEqual(Object.keys(stats), ["at", "client", "services", "origins"]);
   assert.ok(Math.abs(stats.at - Date.now()) < 60_000);
   assert.deepEqual(stats.client, {
     sockets: { open: 1, idle: 1, busy: 0, dialing: 0 },
@@ -25,9 +25,35 @@ test("stats are plain JSON of the documented shape", async (t) => {
   const origin = statsOf(client);
   assert.equal(origin.origin, server.origin);
   assert.equal(origin.service, "default");
-  assert.deepEqual(origin.lanes, {
-    default: { busy: 0, pending: 0, served: 1, timedOut: 0, refused: 0 },
+  const { default: lane, ...others } = origin.lanes;
+  assert.deepEqual(others, {});
+  assert.ok(lane !== undefined && lane.serviceMsecs !== null && lane.serviceMsecs > 0);
+  // It waited for its dial.
+  const { waitMsecs } = lane.highWater;
+  assert.ok(waitMsecs > 0);
+  const highWater = { busy: 1, pending: 1, waitMsecs };
+  assert.deepEqual(lane, {
+    busy: 0,
+    pending: 0,
+    served: 1,
+    timedOut: 0,
+    refused: 0,
+    shed: 0,
+    isSaturated: false,
+    serviceMsecs: lane.serviceMsecs,
+    highWater,
   });
+  assert.deepEqual(stats.services, [
+    {
+      service: "default",
+      origins: 1,
+      sockets: { open: 1, idle: 1, busy: 0, dialing: 0 },
+      pending: 0,
+      maxTotalSockets: null,
+      highWater: { open: 1, pending: 1 },
+      lanes: { default: { busy: 0, pending: 0, highWater } },
+    },
+  ]);
   for (const name of ["queue", "connect", "tls", "firstByte"] as const) {
     assert.deepEqual(Object.keys(origin.timings[name]), [
       "count",
@@ -61,13 +87,19 @@ test("counters tell a story of reuse, waiting and failure as it was", async (t) 
   assert.deepEqual(after.sockets, { open: 2, idle: 2, busy: 0, dialing: 0 });
   assert.deepEqual([after.opened, after.reused, after.failed], [2, 1, 0]);
   assert.equal(after.reuseRatio, 1 / 3);
-  assert.deepEqual(after.lanes.default, {
+  const { serviceMsecs, highWater, ...lane } = after.lanes.default ?? assert.fail();
+  assert.deepEqual(lane, {
     busy: 0,
     pending: 0,
     served: 3,
     timedOut: 0,
     refused: 1,
+    shed: 0,
+    isSaturated: true,
   });
+  assert.ok((serviceMsecs ?? 0) > 0);
+  // Each waited for a moment, the two that were dialed for, too; but not the one that was refused.
+  assert.deepEqual([highWater.busy, highWater.pending], [2, 3]);
   assert.equal(after.timings.queue.count, 3);
   assert.equal(after.timings.connect.count, 2);
   assert.equal(after.timings.firstByte.count, 3);

@@ -108,7 +108,7 @@ export class CoreInvariants {
     }
 
     this.#overtakesNobody(request, connection);
-    this.#yields(request, pool);
+    this.#yields(request, connection);
     this.#keepsReservations(request, pool);
     const { resending } = request;
     if (resending === null) return;
@@ -508,11 +508,13 @@ export class CoreInvariants {
   }
 
   /** A busy origin gives its place to one of another service whose request has waited so much longer. */
-  #yields(request: ManualRequest, pool: ManualPool): void {
+  #yields(request: ManualRequest, connection: ManualConnection): void {
+    const { pool } = connection;
     if (this.#world.isReacting) return; // as in `onDial`
     const client = this.#world.pools.budget;
     if (request.enqueuedAt === this.#world.now || !client.isFull) return;
-    for (const connection of pool.roster.connections) if (connection.capacity > 1) return;
+    if (connection.requestCount === 1) return; // a fresh one serves a request at least
+    if (connection.capacity > 1) return;
     // The longest wait of the origin counts, though its lanes take turns, and in some the newest goes first.
     let since = request.enqueuedAt;
     for (const lane of pool.lanes.waiting) {

@@ -22,10 +22,10 @@ import {
   type PoolOptions,
 } from "../../src/core/options.ts";
 import { PendingRequest } from "../../src/core/pending.ts";
-import type { DialFacts, Pool } from "../../src/core/pool.ts";
+import type { Pool } from "../../src/core/pool.ts";
 import type { PoolLane } from "../../src/core/pool-lane.ts";
 import { Pools } from "../../src/core/pools.ts";
-import type { Port, Warmer } from "../../src/core/port.ts";
+import type { DialFacts, Port, Warmer } from "../../src/core/port.ts";
 import type { FailedAttempt, ResendRefusal } from "../../src/core/resend.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
 import { type Given, resolveOptions } from "../../src/core/rules.ts";
