@@ -399,8 +399,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   #claimUsable(request: R, place: PoolLane<R, T>, now: Msecs): Connection<R, T> | null {
     place.claim();
     const connection = this.#takeUsable(request, now);
-    if (connection === null) place.unclaim();
-    return connection;
+    if (connection !== null) return connection;
+    place.unclaim();
+    this.waiting.unclaimed();
+    return null;
   }
 
   /** A connection for `request` that needs no waiting, or null. */

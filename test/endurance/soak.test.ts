@@ -195,15 +195,33 @@ class Soak {
       const sent = this.#requestCounts.get(origin) ?? 0;
       const used = this.#usedCounts.get(origin) ?? 0;
       const { requests, opened, reused, resent, failed, lanes, timings, closed } = stats;
+      const { busy, pending, served, timedOut, refused, shed } = lanes.default ?? assert.fail();
       assert.deepEqual(
-        { requests, opened, reused, resent, failed, lanes },
+        {
+          requests,
+          opened,
+          reused,
+          resent,
+          failed,
+          busy,
+          pending,
+          served,
+          timedOut,
+          refused,
+          shed,
+        },
         {
           requests: sent,
           opened: connectionCount,
           reused: sent - used,
           resent: 0,
           failed: 0,
-          lanes: { default: { busy: 0, pending: 0, served: sent, timedOut: 0, refused: 0 } },
+          busy: 0,
+          pending: 0,
+          served: sent,
+          timedOut: 0,
+          refused: 0,
+          shed: 0,
         },
       );
       assert.ok(used <= opened);
