@@ -50,7 +50,12 @@ export interface Load {
   readonly tookMsecs: Msecs;
 }
 
-const timeouts = { connectTimeoutMsecs: 5_000, requestTimeoutMsecs: 10_000 };
+const timeouts = {
+  connectTimeoutMsecs: 5_000,
+  requestTimeoutMsecs: 10_000,
+  // It shows itself how requests wait; a warning in between would disturb the picture.
+  saturationMsecs: Number.POSITIVE_INFINITY,
+};
 const requestOptions: RequestOptions = {
   headers: { "user-agent": `keepline/${version} (demo)`, accept: "*/*" },
 };
