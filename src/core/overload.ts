@@ -42,7 +42,7 @@ export function refusalAt<R extends PendingRequest, T>(
 }
 
 /**
- * How long the newest request of `place` will wait at least: until all those before it are served by the sockets that the
+ * About how long the newest request of `place` will wait: until all those before it are served by the sockets that the
  * lane can count on, each for as long as the last ones were. 0 when nothing is known.
  */
 export function predictedWaitMsecs<R extends PendingRequest, T>(place: PoolLane<R, T>): Msecs {
