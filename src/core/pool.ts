@@ -118,20 +118,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.#world.timers.clear(request);
     request.interrupted();
     request.resending = resendAfter(request.resending, failed.id, isWritten, this.roster.idleCount);
-    const place = this.lanes.of(request.lane);
-    request.place = place;
-    const mayTake = request.resending.idleLeft > 0 && place.mayClaim;
-    const connection = mayTake ? this.#claimUsable(request, place, now) : null;
-    if (connection !== null) {
-      place.hold(now);
-      this.#lease(request, connection, 1, now);
-      if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
-      return;
-    }
-    this.waiting.begin(request, place, now);
-    this.lanes.mark(place);
-    this.dialing.demand(now);
-    this.#world.touch(this);
+    this.#acquireAgain(request, now);
   }
 
   /** A response began so long after its request was sent. */
@@ -304,6 +291,29 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyPoolMsecs;
       this.#world.timers.set(this, dropAt, now);
     }
+  }
+
+  /** A request that is sent again gets a connection that is newer than the failed one, or waits for it. */
+  #acquireAgain(request: R, now: Msecs): void {
+    const place = this.lanes.of(request.lane);
+    request.place = place;
+    const mayTake = (request.resending?.idleLeft ?? 0) > 0 && place.mayClaim;
+    const connection = mayTake ? this.#claimUsable(request, place, now) : null;
+    if (connection !== null) {
+      place.hold(now);
+      this.#lease(request, connection, 1, now);
+      if (connection.state.kind === "busy") this.#serve(connection, connection.leases, now);
+      return;
+    }
+    if (this.isDropped) {
+      // As in `acquire`: while what was stale was retired, nothing waited here.
+      this.#world.pool(this.origin, now).#acquireAgain(request, now);
+      return;
+    }
+    this.waiting.begin(request, place, now);
+    this.lanes.mark(place);
+    this.dialing.demand(now);
+    this.#world.touch(this);
   }
 
   /** `connection` has room beside `leases`: the longest-waiting requests get it, unless it must go. */

@@ -490,6 +490,19 @@ test("a request whose pool is dropped while its stale connections are closed is 
   assert.equal(request.connection.pool, world.pool(a));
 });
 
+test("so is one that is sent again, when its pool is dropped while other stale connections are closed", () => {
+  const world: ManualWorld = manualWorld(
+    { maxOrigins: 1, keepAliveMsecs: 1_000 },
+    { reactions: { retired: (_, reason) => reason === "idle-timeout" && world.acquire(b) } },
+  );
+  leaveIdle(world, 2, a);
+  const request = world.acquire(a);
+  world.suspend(1_000);
+  assert.equal(world.fail(request), null);
+  assert.equal(request.isHolding, true);
+  assert.equal(request.connection.pool, world.pool(a));
+});
+
 test("many origins leave nothing behind", () => {
   const world = manualWorld({ keepAliveMsecs: never });
   for (let index = 0; index < 200; index++) leaveIdle(world, 1, `http://${index}.test`);

@@ -1,7 +1,7 @@
 /**
  * Poisons in random order among good requests on several connections: whatever comes at the wrong time,
  * each response is its own request's, and only who stood in the way of a poison may fail.
- *   KEEPLINE_SEED=n   repeats a run (the seed is printed)
+ *   KEEPLINE_SEED=n   another run
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -117,7 +117,7 @@ async function assertIsAnswerTo(path: string, response: ClientResponse): Promise
 
 for (const over of ["TCP", "TLS"] as const) {
   test(`${goodCount} requests among ${poisonCount} poisons over ${over} get their own answers`, async (t) => {
-    const seed = Number(process.env.KEEPLINE_SEED ?? Date.now() % 1e9);
+    const seed = Number(process.env.KEEPLINE_SEED ?? 1);
     t.diagnostic(`seed ${seed}: KEEPLINE_SEED=${seed} repeats it`);
     await mix(t, over, seeded(seed));
   });
