@@ -12,11 +12,11 @@ import {
   type KeeplineError,
   RequestTimeoutError,
 } from "../core/errors.ts";
-import type { Pool } from "../core/pool.ts";
 import type { ResendMode } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
 import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
+import type { HttpPool } from "../http1/connection-user.ts";
 import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
 import { type Abortable, unwatchAbort, watchAbort } from "./abort.ts";
@@ -87,7 +87,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   #callSite: CallSite | null;
   #stage: Stage = "waiting";
   #connection: Http1Connection | null = null;
-  #pool: Pool<HttpExchange, Http1Connection> | null = null;
+  #pool: HttpPool | null = null;
   #requestCount = 0;
   #idleMsecs: Msecs = 0;
   #grantedAt: Msecs = 0;
@@ -138,7 +138,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   /** Begins: asks `pool` for a connection. */
-  start(pool: Pool<HttpExchange, Http1Connection>): void {
+  start(pool: HttpPool): void {
     if (this.#signal !== null) watchAbort(this.#signal, this);
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {

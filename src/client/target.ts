@@ -4,10 +4,8 @@
  */
 
 import { InvalidRequestError } from "../core/errors.ts";
-import type { Pool } from "../core/pool.ts";
 import { show } from "../core/rules.ts";
-import type { Http1Connection } from "../http1/connection.ts";
-import type { HttpExchange } from "../http1/exchange.ts";
+import type { HttpPool } from "../http1/connection-user.ts";
 import type { Address } from "../net/dial.ts";
 import type { PreparedRequest } from "./request.ts";
 
@@ -31,7 +29,7 @@ export interface Target {
   /** The request for it of which nothing is said; null before the first. */
   plain: PreparedRequest | null;
   /** The pool last used for it; null before the first request. */
-  pool: Pool<HttpExchange, Http1Connection> | null;
+  pool: HttpPool | null;
 }
 
 /** Enough for a program that goes round many origins; some 6 MB when all of them are used. */

@@ -5,12 +5,11 @@
 import type { Clock, Msecs } from "../core/clock.ts";
 import type { Connection } from "../core/connection.ts";
 import type { KeeplineError } from "../core/errors.ts";
-import type { Pool } from "../core/pool.ts";
 import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
 import type { Saturation } from "../core/saturation.ts";
 import { Http1Connection } from "../http1/connection.ts";
-import type { HttpExchange } from "../http1/exchange.ts";
+import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
 import { Alarm } from "../net/alarm.ts";
 import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
@@ -22,11 +21,11 @@ import { addressOf, type Target } from "./target.ts";
 /** Told when a lane becomes saturated, and when it is not any more. */
 export type SaturationListener = (change: "saturated" | "relieved", lane: Saturation) => void;
 
-type Lease = Connection<HttpExchange, Http1Connection>;
+type Lease = Connection<ConnectionUser, Http1Connection>;
 
 /** What the parts of one client share, and the core's port to the sockets. */
-export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection> {
-  readonly pools: Pools<HttpExchange, Http1Connection>;
+export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connection> {
+  readonly pools: Pools<ConnectionUser, Http1Connection>;
   readonly dialer: Dialer;
   readonly clock: Clock;
   options: Readonly<ResolvedOptions>;
@@ -84,7 +83,7 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
   }
 
   /** The pool for `target`, made when there is none. */
-  poolOf(target: Target, now: Msecs): Pool<HttpExchange, Http1Connection> {
+  poolOf(target: Target, now: Msecs): HttpPool {
     if (target.pool === null || target.pool.isDropped) {
       target.pool = this.pools.pool(target.origin, now);
     }
@@ -134,11 +133,11 @@ export class World implements ExchangeWorld, Port<HttpExchange, Http1Connection>
     if (connection.state.kind === "closed") transport.close();
   }
 
-  grant(request: HttpExchange, connection: Lease, now: Msecs): void {
-    connection.transport?.send(request, now);
+  grant(request: ConnectionUser, connection: Lease, now: Msecs): void {
+    if (connection.transport !== null) request.use(connection.transport, now);
   }
 
-  refuse(request: HttpExchange, error: KeeplineError): void {
+  refuse(request: ConnectionUser, error: KeeplineError): void {
     request.refused(error);
   }
 

@@ -24,6 +24,7 @@ export const retireReasons = {
     "the request was not sent wholly: its response came first, or its body failed",
   "body-unread": "the response body was given up before its end",
   "body-collected": "the response body was dropped unread, and garbage-collected",
+  "handed-over": "an upgrade or a tunnel: the program has its socket now",
   aborted: "its request was aborted",
   "timed-out": "its request met a timeout",
   "dial-failed": "it could not be opened",

@@ -11,7 +11,6 @@ import type { Connection } from "../core/connection.ts";
 import {
   ClientClosedError,
   type ErrorContext,
-  InvalidRequestError,
   ResponseParseError,
   SocketClosedError,
 } from "../core/errors.ts";
@@ -20,35 +19,28 @@ import type { Pools } from "../core/pools.ts";
 import type { ResendRefusal } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
 import type { Address, Dialer, DialListener, DialTimings } from "../net/dial.ts";
+import type { ConnectionUser, SocketBorrower } from "./connection-user.ts";
 import type { HttpExchange } from "./exchange.ts";
+import { closedMessage, refusalWords, withContext } from "./failures.ts";
 import { parseKeepAlive } from "./keep-alive.ts";
+import { pushCopy, SocketLoan } from "./loan.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 import { RequestWriter, type WriterListener } from "./request-writer.ts";
 import { atEndOfTurn, type TurnListener } from "./turn.ts";
 
 /** What a connection needs from the client around it. */
 export interface Http1World {
-  readonly pools: Pools<HttpExchange, Http1Connection>;
+  readonly pools: Pools<ConnectionUser, Http1Connection>;
   readonly clock: Clock;
   readonly dialer: Dialer;
   /** The limit of requests made now to `origin`'s pool, for a connection that has none yet. */
   maxHeaderBytesOf(service: string): number;
 }
 
-/** Why a request that a connection failed was not sent again, where its caller could change that. */
-const refusalWords: Readonly<Record<ResendRefusal, string>> = {
-  "switched-off": '; not sent again: resend is "never"',
-  "response-begun": "",
-  "fresh-connection": "",
-  "not-idempotent":
-    "; not sent again: the server may have acted on it, unless it had an Idempotency-Key",
-  "body-consumed": "; not sent again: its body was a stream, which can be read once",
-};
-
 /** One socket, from the dial to its end. */
 export class Http1Connection implements DialListener, ResponseSink, WriterListener, TurnListener {
   /** The core's side of this connection. */
-  readonly lease: Connection<HttpExchange, Http1Connection>;
+  readonly lease: Connection<ConnectionUser, Http1Connection>;
   /** Null until the connection is open. */
   dialTimings: DialTimings | null = null;
   localPort: number | undefined;
@@ -58,24 +50,30 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   #parser: ResponseParser;
   #maxHeaderBytes: number;
   #exchange: HttpExchange | null = null;
+  /** Made when the socket is first lent: who has it in place of an exchange. */
+  #loan: SocketLoan | null = null;
   readonly #writer: RequestWriter;
   #isClosed = false;
   #isReferenced = false;
+  /** The response that ended HTTP on this connection, until the read that brought it is over. */
+  #tunnel: ResponseHead | null = null;
   /** The response is complete, and the read that completed it is not yet accounted for. */
   #isComplete = false;
   #isPaused = false;
   /** What came with the response that ended last may not have been read wholly. */
   #isUnsettled = false;
-  /** A request that waits for that. */
-  #heldBack: HttpExchange | null = null;
+  /** Who waits for that. */
+  #heldBack: ConnectionUser | null = null;
   /** A byte came since the request was granted. */
   #hasResponse = false;
   #error: Error | undefined;
+  /** Takes the listeners of the open connection off the socket; null until it is open. */
+  #unlisten: (() => void) | null = null;
   /** Time of the read that is being parsed. */
   #now: Msecs = 0;
 
   constructor(
-    lease: Connection<HttpExchange, Http1Connection>,
+    lease: Connection<ConnectionUser, Http1Connection>,
     address: Address,
     world: Http1World,
   ) {
@@ -94,34 +92,52 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   /** Sends `exchange`, which has the lease. */
   send(exchange: HttpExchange, now: Msecs): void {
     this.#exchange = exchange;
-    if (!this.#isReferenced) {
-      this.#isReferenced = true;
-      this.#socket.ref();
-    }
+    this.#reference();
     if (this.#maxHeaderBytes !== exchange.maxHeaderBytes) {
       this.#maxHeaderBytes = exchange.maxHeaderBytes;
       this.#parser = new ResponseParser(this, exchange, this.lease.pool.origin);
     }
-    this.#parser.begin(exchange.method);
+    this.#parser.begin(exchange.method, exchange.asksForTunnel);
     this.#writer.reset();
     this.#hasResponse = false;
     exchange.granted(this, now);
     // An abort may have come from within.
     if (this.#exchange !== exchange) return;
-    // A turn may end before the sockets are looked at again, so that takes two. Not unref'd, and no timer:
-    // either would let the loop wait for other events first.
-    if (needsLook(this.lease.lastIdleMsecs, exchange.isReplayable)) {
-      setImmediate(() => setImmediate(() => this.#writeLate(exchange)));
-    } else if (this.#isUnsettled) this.#heldBack = exchange;
-    else this.#writer.begin(exchange, now);
+    if (!this.#mustWait(exchange)) this.#writer.begin(exchange, now);
+  }
+
+  /** Lends the socket to `borrower`, which has the lease, once it is known to be alive. */
+  lend(borrower: SocketBorrower, now: Msecs): void {
+    this.#loan ??= new SocketLoan(this, this.#socket, this.#world);
+    this.#loan.borrower = borrower;
+    this.#reference();
+    if (!this.#mustWait(borrower)) this.#loan.start(now);
+  }
+
+  /** The socket, which is the program's from now on: the pool counts it no more. */
+  handOver(): Socket {
+    this.#detach();
+    this.#isClosed = true;
+    this.#unlisten?.();
+    this.#reference();
+    this.#world.pools.lost(this.lease, "handed-over", this.#world.clock());
+    return this.#socket;
+  }
+
+  /** An idle socket does not keep the process alive. */
+  restIfIdle(): void {
+    const isInUse = this.#exchange !== null || (this.#loan?.borrower ?? null) !== null;
+    if (isInUse || this.#isClosed || !this.#isReferenced) return;
+    this.#isReferenced = false;
+    this.#socket.unref();
   }
 
   /** All that came with the last response has been read: the next request may go out. */
   turnEnded(): void {
     this.#isUnsettled = false;
-    const exchange = this.#heldBack;
+    const user = this.#heldBack;
     this.#heldBack = null;
-    if (exchange !== null) this.#writeLate(exchange);
+    if (user !== null) this.#beginLate(user);
   }
 
   /** The exchange gives up: its connection cannot be used any more. */
@@ -157,11 +173,18 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     this.dialTimings = timings;
     this.localPort = socket.localPort;
     this.remoteAddress = socket.remoteAddress;
-    socket.on("error", (error) => {
+    const onError = (error: Error): void => {
       this.#error = error;
-    });
-    socket.on("end", () => this.#peerEnded());
-    socket.on("close", () => this.#peerEnded());
+    };
+    const onEnd = (): void => {
+      // What a borrower sees of the end comes first for it.
+      if (this.#loan?.isStarted !== true) this.#peerEnded();
+    };
+    const onClose = (): void => this.#peerEnded();
+    socket.on("error", onError).on("end", onEnd).on("close", onClose);
+    this.#unlisten = () => {
+      socket.off("error", onError).off("end", onEnd).off("close", onClose);
+    };
     // Where several addresses were tried, Node's handle is another one now, without the unref of the first.
     socket.ref();
     this.#isReferenced = true;
@@ -172,7 +195,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
       tlsResumed: isResumed,
     };
     this.#world.pools.dialed(this.lease, facts, this.#world.clock());
-    this.#restIfIdle();
+    this.restIfIdle();
   }
 
   failed(cause: Error): void {
@@ -183,6 +206,9 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     const exchange = this.#exchange;
     const now = this.#world.clock();
     if (exchange === null) {
+      if (this.#isClosed) return pushCopy(this.#socket, buffer, 0, length); // handed over
+      const borrower = this.#loan?.borrower ?? null;
+      if (borrower !== null) return (this.#loan as SocketLoan).read(borrower, buffer, length, now);
       this.#world.pools.lost(this.lease, "unexpected-bytes", now);
       return false;
     }
@@ -197,12 +223,14 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     try {
       consumed = this.#parser.execute(buffer, 0, length);
     } catch (error) {
-      this.#fail(this.#withContext(error, exchange), "parse-error");
+      this.#fail(withContext(error, this.#context(exchange)), "parse-error");
       // Anything else was thrown by a listener of the body's reader: it is the program's to see.
       if (!(error instanceof ResponseParseError)) throw error;
       return false;
     }
-    if (this.#isComplete) {
+    if (this.#tunnel !== null) {
+      this.#handOverTo(exchange, this.#tunnel, buffer, consumed, length);
+    } else if (this.#isComplete) {
       // Each TLS record is a read of its own, and a read that fills the buffer may be one of several: more
       // that has come is read before the loop turns, and must not find the next request written.
       if (length === buffer.length || this.#socket instanceof TLSSocket) {
@@ -216,16 +244,22 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
 
   requestFailed(error: unknown): void {
     const exchange = this.#exchange;
-    if (exchange !== null) this.#fail(this.#withContext(error, exchange), "request-unfinished");
+    if (exchange !== null)
+      this.#fail(withContext(error, this.#context(exchange)), "request-unfinished");
   }
 
   onInterim(head: ResponseHead): void {
     if (head.statusCode === 100) this.#writer.continueNow();
+    this.#exchange?.interim(head);
   }
 
   onHead(head: ResponseHead): void {
     const exchange = this.#exchange;
     if (exchange === null) return;
+    if (head.framing === "tunnel") {
+      this.#tunnel = head;
+      return;
+    }
     const { pool } = this.lease;
     this.#writer.forgetContinue();
     // Servers answer Connection: close with the same: the reason is the one who said it first.
@@ -243,6 +277,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   }
 
   onEnd(rawTrailers: string[]): void {
+    if (this.#tunnel !== null) return;
     this.#isComplete = true;
     // Over TLS, what was decrypted already still comes after the socket was told to stop, and may be the rest
     // of the response: the socket must read on for the next one.
@@ -250,8 +285,34 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     this.#exchange?.ended(rawTrailers, this.#now);
   }
 
-  #writeLate(exchange: HttpExchange): void {
-    if (this.#exchange === exchange) this.#writer.begin(exchange, this.#world.clock());
+  /** Whether what may have come for the connection is read first; then `user` begins by itself. */
+  #mustWait(user: ConnectionUser): boolean {
+    if (needsLook(this.lease.lastIdleMsecs, user.isReplayable)) {
+      // A turn may end before the sockets are looked at again, so that takes two. Not unref'd, and no timer:
+      // either would let the loop wait for other events first.
+      setImmediate(() => setImmediate(() => this.#beginLate(user)));
+      return true;
+    }
+    if (this.#isUnsettled) this.#heldBack = user;
+    return this.#isUnsettled;
+  }
+
+  #beginLate(user: ConnectionUser): void {
+    if (this.#exchange === user) this.#writer.begin(this.#exchange, this.#world.clock());
+    else if (this.#loan?.borrower === user) this.#loan.start(this.#world.clock());
+  }
+
+  /** HTTP has ended on this connection. What came behind the head is the first that is read from the socket. */
+  #handOverTo(
+    exchange: HttpExchange,
+    head: ResponseHead,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    const socket = this.handOver();
+    if (start < end) pushCopy(socket, buffer, start, end);
+    exchange.tunneled(head, socket);
   }
 
   /** The response has ended. The connection is free if the request has, too, and nothing follows. */
@@ -263,7 +324,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     if (hasMore) this.#world.pools.lost(this.lease, "unexpected-bytes", now);
     else if (isUnfinished) this.#world.pools.lost(this.lease, "request-unfinished", now);
     else this.#world.pools.released(this.lease, exchange, now);
-    this.#restIfIdle();
+    this.restIfIdle();
   }
 
   /** Bytes in place of an answer to a request that was not written yet: another connection gets it. */
@@ -288,11 +349,10 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     return this.#world.pools.failed(this.lease, exchange, attempt, reason, now);
   }
 
-  /** An idle socket does not keep the process alive. */
-  #restIfIdle(): void {
-    if (this.#exchange !== null || this.#isClosed || !this.#isReferenced) return;
-    this.#isReferenced = false;
-    this.#socket.unref();
+  #reference(): void {
+    if (this.#isReferenced) return;
+    this.#isReferenced = true;
+    this.#socket.ref();
   }
 
   /** The peer closed, or the socket broke. */
@@ -300,7 +360,10 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     if (this.#isClosed) return;
     const exchange = this.#exchange;
     if (exchange === null) {
-      this.#world.pools.lost(this.lease, "server-closed", this.#world.clock());
+      const now = this.#world.clock();
+      const borrower = this.#loan?.borrower ?? null;
+      if (borrower !== null) this.#loan?.closed(borrower, now);
+      else this.#world.pools.lost(this.lease, "server-closed", now);
       return;
     }
     this.#now = this.#world.clock();
@@ -309,17 +372,10 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
       this.#completed(false, this.#now);
       return;
     }
-    const when = this.#parser.started ? "before the response was complete" : "before it responded";
+    const hasResponse = this.#parser.started;
     const refusal = this.#interrupt(exchange, "socket-error", this.#now);
     if (refusal === null) return;
-    const { requestCount, lastIdleMsecs } = this.lease;
-    const story =
-      requestCount > 1
-        ? `request ${requestCount} on this connection, which had been idle for ${Math.round(lastIdleMsecs)} ms`
-        : "first request on this connection";
-    const message =
-      `${this.lease.pool.origin} closed the connection ${when} ` +
-      `(${story}${refusalWords[refusal]})`;
+    const message = closedMessage(this.lease, hasResponse, refusal);
     this.lease.pool.tally.failed++;
     exchange.failed(
       new SocketClosedError(message, { ...this.#context(exchange), cause: this.#error }),
@@ -337,18 +393,10 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   #detach(): HttpExchange | null {
     const exchange = this.#exchange;
     this.#exchange = null;
+    this.#loan?.void();
     this.#isPaused = false;
     this.#writer.stop();
     return exchange;
-  }
-
-  /** The parser and the writer of bodies do not know which request they work for. */
-  #withContext(error: unknown, exchange: HttpExchange): unknown {
-    const context = this.#context(exchange);
-    if (error instanceof ResponseParseError) return new ResponseParseError(error.problem, context);
-    if (error instanceof InvalidRequestError)
-      return new InvalidRequestError(error.message, context);
-    return error;
   }
 
   #context(exchange: HttpExchange): ErrorContext {

@@ -1,13 +1,12 @@
 /**
  * One request and its response, as a connection sees it: what to send, and whom to tell what came back.
- * Invariant: after `refused`, `ended` or `failed` nothing more is called.
+ * Invariant: after `refused`, `ended`, `tunneled` or `failed` nothing more is called.
  */
-
+import type { Socket } from "node:net";
 import type { Msecs } from "../core/clock.ts";
-import type { KeeplineError } from "../core/errors.ts";
-import { PendingRequest } from "../core/pending.ts";
 import type { ResendMode } from "../core/resend.ts";
 import type { Http1Connection } from "./connection.ts";
+import { ConnectionUser } from "./connection-user.ts";
 import type { ResponseHead } from "./parser.ts";
 
 /** What follows a request head. */
@@ -32,7 +31,7 @@ export interface BodySource {
 }
 
 /** A request that a connection can carry. Surfaces extend it. */
-export abstract class HttpExchange extends PendingRequest {
+export abstract class HttpExchange extends ConnectionUser {
   abstract readonly method: string;
   /** Request line, fields and the empty line, in Latin-1. */
   abstract readonly head: string;
@@ -48,6 +47,15 @@ export abstract class HttpExchange extends PendingRequest {
   abstract readonly maxHeaderBytes: number;
   /** The source of a streamed body was asked for. */
   #isBodyTaken = false;
+
+  override use(connection: Http1Connection, now: Msecs): void {
+    connection.send(this, now);
+  }
+
+  /** The request asks for an upgrade or a tunnel: then a 101, or a 2xx to CONNECT, ends HTTP on its connection. */
+  get asksForTunnel(): boolean {
+    return false;
+  }
 
   get isReplayable(): boolean {
     return this.resendMode === "safe" && this.isIdempotent && this.#isRepeatable();
@@ -77,13 +85,13 @@ export abstract class HttpExchange extends PendingRequest {
 
   /** It has a connection. The head goes out next. */
   abstract granted(connection: Http1Connection, now: Msecs): void;
-  /** It gets no connection. */
-  abstract refused(error: KeeplineError): void;
   /** The last byte was handed to the socket. */
   abstract sent(now: Msecs): void;
   /** The socket took (`flowing`) or did not take a piece of the body, `bytes` so far. */
   abstract uploading(isFlowing: boolean, bytes: number, now: Msecs): void;
-  /** The response head. Interim ones are skipped. */
+  /** A 1xx response other than 101. The final one is still to come. */
+  interim(_head: ResponseHead): void {}
+  /** The response head. */
   abstract responded(head: ResponseHead, now: Msecs): void;
   /** A piece of the response body: a view that is valid during the call. False: read no more until `resume`. */
   abstract received(buffer: Buffer, start: number, end: number, now: Msecs): boolean;
@@ -91,6 +99,8 @@ export abstract class HttpExchange extends PendingRequest {
   abstract readOver(now: Msecs): void;
   /** The response is complete. */
   abstract ended(rawTrailers: string[], now: Msecs): void;
+  /** The upgrade or tunnel that it asked for is there: `socket` is the program's, with `rest`, what came behind the head, to be read from it. */
+  tunneled(_head: ResponseHead, _socket: Socket): void {}
   /** The exchange is over before its end. */
   abstract failed(error: unknown): void;
 }

@@ -5,8 +5,8 @@
  */
 import { type FieldScanner, quote } from "./fields.ts";
 
-/** How a body ends: it has none, has a length, has a last chunk, or ends with the connection. */
-export type BodyFraming = "none" | "length" | "chunked" | "close";
+/** How a body ends: it has none, has a length, has a last chunk, or ends with the connection. Behind a `tunnel` there is no HTTP. */
+export type BodyFraming = "none" | "length" | "chunked" | "close" | "tunnel";
 
 /** The head of an interim or a final response. */
 export interface ResponseHead {
@@ -35,7 +35,11 @@ const HTAB = 9;
 const SP = 32;
 
 /** Reads the scanned head of a response to a request with `method`. Returns what is wrong if it is refused. */
-export function readHead(scanner: FieldScanner, method: string): ResponseHead | string {
+export function readHead(
+  scanner: FieldScanner,
+  method: string,
+  asksForTunnel = false,
+): ResponseHead | string {
   const { text, marks, markCount, statusCode, minorVersion } = scanner;
   const rawHeaders: string[] = [];
   let contentLength = -1;
@@ -96,7 +100,12 @@ export function readHead(scanner: FieldScanner, method: string): ResponseHead | 
   if (isChunked && minorVersion === 0) return "Transfer-Encoding in an HTTP/1.0 response";
   let framing: BodyFraming = "close";
   let isClear = true;
-  if (statusCode < 200) {
+  // RFC 9110 9.3.6 and 15.2.2: what such a response says of a body means nothing.
+  const isTunnel =
+    method === "CONNECT" ? statusCode >= 200 && statusCode < 300 : statusCode === 101;
+  if (isTunnel && asksForTunnel) {
+    framing = "tunnel";
+  } else if (statusCode < 200) {
     if (statusCode === 101) return "101 Switching Protocols, though no upgrade was asked for";
     if (minorVersion === 0) return `${statusCode} in an HTTP/1.0 response`; // RFC 9110 15.2
     // RFC 9110 8.6, RFC 9112 6.1. Where the final response begins would be a guess.

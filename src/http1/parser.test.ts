@@ -431,3 +431,24 @@ test(`${mutationCount} mutated messages: only ResponseParseError, and no split c
   // A mutation that leaves nothing valid, or nothing invalid, would test little.
   assert.ok(refusedCount > mutationCount / 5 && completeCount > mutationCount / 20);
 });
+
+test("where an upgrade or a tunnel was asked for, HTTP ends behind its response, whatever that says of a body", () => {
+  const upgraded = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n";
+  const connected = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
+  for (const [method, head] of [
+    ["GET", upgraded],
+    ["CONNECT", connected],
+  ] as const) {
+    const framings: string[] = [];
+    const parser = new ResponseParser(
+      { ...ignored, onHead: ({ framing }) => framings.push(framing) },
+      { maxHeaderBytes: 16_384 },
+      "http://a.test",
+    );
+    parser.begin(method, true);
+    const bytes = Buffer.from(`${head}not HTTP`);
+    assert.equal(parser.execute(bytes, 0, bytes.length), head.length);
+    assert.deepEqual(framings, ["tunnel"]);
+    assert.equal(parser.idle, true);
+  }
+});

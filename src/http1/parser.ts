@@ -49,6 +49,7 @@ export class ResponseParser {
   readonly #limitBytes: number;
   #phase: Phase = "idle";
   #method = "";
+  #asksForTunnel = false;
   /** Bytes given for this response, those that `execute` is about to look at included. */
   #givenBytes = 0;
   /** Body bytes still to come, by Content-Length. */
@@ -76,10 +77,11 @@ export class ResponseParser {
     return this.#givenBytes > 0;
   }
 
-  /** Expects one response to a request with `method`. Throws when the last one is not complete. */
-  begin(method: string): void {
+  /** Expects one response to a request with `method`, which may end HTTP here if it `asksForTunnel`. Throws when the last one is not complete. */
+  begin(method: string, asksForTunnel = false): void {
     if (this.#phase !== "idle") throw new Error(`a response is under way (${this.#phase})`);
     this.#method = method;
+    this.#asksForTunnel = asksForTunnel;
     this.#phase = "head";
     this.#scanner.startHead();
   }
@@ -157,16 +159,17 @@ export class ResponseParser {
   }
 
   #takeHead(restBytes: number): void {
-    const head = readHead(this.#scanner, this.#method);
+    const head = readHead(this.#scanner, this.#method, this.#asksForTunnel);
     this.#scanner.release();
     if (typeof head === "string") this.#fail(head, restBytes);
-    if (head.statusCode < 200) {
+    if (head.statusCode < 200 && head.framing !== "tunnel") {
       this.#scanner.startNextHead();
       this.#sink.onInterim(head);
       return;
     }
     switch (head.framing) {
       case "none":
+      case "tunnel":
         this.#phase = "complete";
         break;
       case "length":
