@@ -6,7 +6,9 @@ import { start } from "../processes.mjs";
 import { ratioOf, spread, spreadOf, takeTurns } from "../rounds.mjs";
 import { count, figure, range, table } from "../table.mjs";
 
-const clients = ["keepline", "undici-pool", "node-http"];
+/** It can abort nothing: it shows what of the cost is that of promises that wait. */
+const floor = "raw-queue";
+const clients = [floor, "keepline", "undici-pool", "node-http"];
 const fewPending = 100;
 /** Requests of `join and abort`, and how many share a controller. */
 const joins = 20_000;
@@ -40,7 +42,7 @@ export const options = {
 };
 export const examples = [
   ["npm run bench -- queue", "about ten minutes"],
-  ["npm run bench -- queue --rounds 2 --only keepline", "about a minute"],
+  ["npm run bench -- queue --rounds 2 --only raw-queue,keepline", "about a minute"],
 ];
 
 const runner = (name) => new URL(`../runners/${name}.mjs`, import.meta.url);
@@ -54,7 +56,7 @@ export async function measure(settings) {
       Math.min(settings.requests, requestsWithoutCollections),
       true,
     ),
-    ...(await aborted(settings)),
+    ...(await aborted({ ...settings, only: settings.only.filter((key) => key !== floor) })),
   };
 }
 
