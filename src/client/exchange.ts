@@ -21,6 +21,7 @@ import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
 import { type Abortable, unwatchAbort, watchAbort } from "./abort.ts";
 import { ClientBody } from "./body.ts";
+import { Delivery } from "./delivery.ts";
 import { type BodyOwner, IncomingBody } from "./incoming-body.ts";
 import {
   type CallSite,
@@ -50,8 +51,6 @@ export interface ExchangeWorld extends Http1World {
   resumed(): void;
 }
 
-const noTrailers: readonly string[] = Object.freeze([]);
-
 /** How long the body of a response that the program has dropped may take to end by itself. */
 const collectedMsecs: Msecs = 1_000;
 
@@ -63,90 +62,88 @@ const settled = (): void => {};
  * was given, unless a read is under way: else what the program drops would not be collected.
  */
 export class Exchange extends HttpExchange implements Abortable, BodyOwner, ResponseOwner, Suspect {
-  readonly method: string;
-  readonly head: string;
-  readonly body: RequestBody;
-  readonly expectsContinue: boolean;
-  readonly closesConnection: boolean;
-  readonly isIdempotent: boolean;
   readonly resendMode: ResendMode;
   readonly lane: string;
-  readonly queueTimeoutMsecs: Msecs | null;
-  readonly maxHeaderBytes: number;
-  rawTrailers: readonly string[] = noTrailers;
   readonly #world: ExchangeWorld;
-  readonly #origin: string;
+  readonly #request: PreparedRequest;
   readonly #options: RequestOptions;
   readonly #signal: AbortSignal | null;
   /** Its service when the request was made, whose options hold for all of it. */
   readonly #service: ResolvedService;
   #resolve: (response: ClientResponse) => void;
   #reject: (error: unknown) => void;
-  readonly #startedAt: Msecs;
   /** Until it is handed to the body; null when it was not noted. */
   #callSite: CallSite | null;
   #stage: Stage = "waiting";
-  #connection: Http1Connection | null = null;
-  #pool: HttpPool | null = null;
-  #requestCount = 0;
-  #idleMsecs: Msecs = 0;
-  #grantedAt: Msecs = 0;
-  #sentAt: Msecs = 0;
-  #firstByteAt: Msecs = 0;
-  #endedAt: Msecs | null = null;
-  #responseBody: IncomingBody | null = null;
-  /** The program's side of the body, while the read goes on that brought the head. */
-  #clientBody: ClientBody | null = null;
-  #watch: LeakWatch | null = null;
-  /** Nobody can read the body any more. */
-  #isCollected = false;
-  #bodyBytes = 0;
+  /** Null while it waits. */
+  #delivery: Delivery | null = null;
   #whole: WholeDeadline | null = null;
 
   constructor(
     world: ExchangeWorld,
-    origin: string,
     service: ResolvedService,
     lane: string,
     request: PreparedRequest,
     options: RequestOptions,
-    startedAt: Msecs,
     callSite: CallSite | null,
     resolve: (response: ClientResponse) => void,
     reject: (error: unknown) => void,
   ) {
     super();
-    this.method = request.method;
-    this.head = request.head;
-    this.body = request.body;
-    this.expectsContinue = request.expectsContinue;
-    this.closesConnection = request.closesConnection;
-    this.isIdempotent = request.isIdempotent;
+    this.#request = request;
     this.#signal = options.signal ?? null;
     this.#service = service;
     this.lane = lane;
     this.resendMode = options.resend ?? service.options.resend;
-    this.maxHeaderBytes = service.options.maxHeaderBytes;
-    this.queueTimeoutMsecs = options.queueTimeoutMsecs ?? null;
     this.#world = world;
-    this.#origin = origin;
     this.#options = options;
-    this.#startedAt = startedAt;
     this.#callSite = callSite;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get head(): string {
+    return this.#request.head;
+  }
+
+  get body(): RequestBody {
+    return this.#request.body;
+  }
+
+  get expectsContinue(): boolean {
+    return this.#request.expectsContinue;
+  }
+
+  get closesConnection(): boolean {
+    return this.#request.closesConnection;
+  }
+
+  get isIdempotent(): boolean {
+    return this.#request.isIdempotent;
+  }
+
+  get queueTimeoutMsecs(): Msecs | null {
+    return this.#options.queueTimeoutMsecs ?? null;
+  }
+
+  get maxHeaderBytes(): number {
+    return this.#service.options.maxHeaderBytes;
+  }
+
   /** Begins: asks `pool` for a connection. */
-  start(pool: HttpPool): void {
+  start(pool: HttpPool, now: Msecs): void {
     if (this.#signal !== null) watchAbort(this.#signal, this);
     const wholeMsecs = this.#timeout("requestTimeoutMsecs");
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
-      this.latestAt = this.#startedAt + wholeMsecs;
-      this.#world.pools.timers.set(this.#whole, this.latestAt, this.#startedAt);
+      this.latestAt = now + wholeMsecs;
+      this.#world.pools.timers.set(this.#whole, this.latestAt, now);
     }
-    this.#world.pools.acquire(pool, this, this.#startedAt);
+    this.#world.pools.acquire(pool, this, now);
   }
 
   refused(error: KeeplineError): void {
@@ -155,77 +152,75 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
 
   interrupted(): void {
     this.#stage = "waiting";
-    this.#connection = null;
+    this.#delivery = null;
   }
 
   granted(connection: Http1Connection, now: Msecs): void {
-    this.#connection = connection;
-    this.#pool = connection.lease.pool;
-    this.#requestCount = connection.lease.requestCount;
-    this.#idleMsecs = connection.lease.lastIdleMsecs;
-    this.#grantedAt = now;
+    this.#delivery = new Delivery(connection, now);
     this.#stage = "sending";
   }
 
   sent(now: Msecs): void {
     if (this.#stage !== "sending") return; // the response came first
-    this.#sentAt = now;
+    this.#got.sentAt = now;
     this.#stage = "awaiting";
     this.#world.pools.timers.set(this, now + this.#timeout("headersTimeoutMsecs"), now);
   }
 
   uploading(isFlowing: boolean, bytes: number, now: Msecs): void {
     if (this.#stage !== "sending") return; // the response came first, and its own bytes are counted
-    this.#bodyBytes = bytes;
+    this.#got.bodyBytes = bytes;
     if (isFlowing) this.#world.pools.timers.clear(this);
     else this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
   }
 
   responded(head: ResponseHead, now: Msecs): void {
+    const delivery = this.#got;
     // A response that overtakes its request has no time to first byte.
-    if (this.#stage === "sending") this.#sentAt = now;
+    if (this.#stage === "sending") delivery.sentAt = now;
     this.#stage = "receiving";
-    this.#bodyBytes = 0;
-    this.#firstByteAt = now;
-    this.#pool?.responded(now - this.#sentAt);
+    delivery.bodyBytes = 0;
+    delivery.firstByteAt = now;
+    delivery.pool.responded(now - delivery.sentAt);
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
     const body = new IncomingBody(this);
     const clientBody = new ClientBody(body, head.rawHeaders);
-    this.#responseBody = body;
-    this.#clientBody = clientBody;
+    delivery.responseBody = body;
+    delivery.clientBody = clientBody;
     this.#resolve(new ClientResponse(head, clientBody, this));
     // They hold the promise, and so the response.
     this.#resolve = this.#reject = settled;
   }
 
   readOver(now: Msecs): void {
-    const body = this.#responseBody;
-    const clientBody = this.#clientBody;
-    if (body === null || clientBody === null) return;
+    const delivery = this.#got;
+    const { responseBody, clientBody } = delivery;
+    if (responseBody === null || clientBody === null) return;
     // The body did not come with its head: from here on its connection hangs on the program.
-    this.#clientBody = null;
-    if (this.#pool !== null) sawOpenBody(this.#pool.tally);
+    delivery.clientBody = null;
+    sawOpenBody(delivery.pool.tally);
     const { leakTimeoutMsecs } = this.#service.options;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
     this.#callSite = null;
     const { timers } = this.#world.pools;
-    this.#watch = new LeakWatch(this, body, clientBody, timers, leakTimeoutMsecs, now);
+    delivery.watch = new LeakWatch(this, responseBody, clientBody, timers, leakTimeoutMsecs, now);
   }
 
   received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
     const piece = Buffer.allocUnsafe(end - start);
     buffer.copy(piece, 0, start, end);
-    this.#bodyBytes += piece.length;
-    const body = this.#responseBody;
+    const delivery = this.#got;
+    delivery.bodyBytes += piece.length;
+    const body = delivery.responseBody;
     // Read at once, or the first to wait: in both cases it is the program's turn from now on.
-    if (this.#watch !== null && body?.isNeglected === false) this.#watch.turnAt = now;
+    if (delivery.watch !== null && body?.isNeglected === false) delivery.watch.turnAt = now;
     if (body?.push(piece) !== false) {
-      if (this.#stage === "receiving" && !this.#isCollected) {
+      if (this.#stage === "receiving" && !delivery.isCollected) {
         this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
       }
       return true;
     }
-    if (this.#isCollected) {
+    if (delivery.isCollected) {
       this.#giveUpCollected();
       return true;
     }
@@ -240,17 +235,19 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
 
   ended(rawTrailers: string[], now: Msecs): void {
     if (this.#stage === "over") return;
-    this.rawTrailers = rawTrailers;
-    this.#endedAt = now;
+    const delivery = this.#got;
+    delivery.rawTrailers = rawTrailers;
+    delivery.endedAt = now;
     this.#finish();
-    this.#responseBody?.end();
+    delivery.responseBody?.end();
   }
 
   failed(error: unknown): void {
     if (this.#stage === "over") return;
     this.#finish();
-    if (this.#responseBody === null) this.#reject(error);
-    else this.#responseBody.fail(error);
+    const body = this.#delivery?.responseBody ?? null;
+    if (body === null) this.#reject(error);
+    else body.fail(error);
   }
 
   /** The body's reader wants more. */
@@ -262,12 +259,13 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     if (this.#stage !== "receiving") return;
     const now = this.#world.clock();
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
-    this.#connection?.resume();
+    this.#got.connection.resume();
   }
 
   /** The body's reader took a piece that had waited. */
   taken(): void {
-    if (this.#watch !== null) this.#watch.turnAt = this.#world.clock();
+    const watch = this.#delivery?.watch ?? null;
+    if (watch !== null) watch.turnAt = this.#world.clock();
   }
 
   /** The body's reader wants no more. */
@@ -276,24 +274,24 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   neglected(): void {
-    if (this.#pool !== null) sawNeglectedBody(this.#pool.tally);
+    if (this.#delivery !== null) sawNeglectedBody(this.#delivery.pool.tally);
   }
 
   leaked(msecs: Msecs, frames: string | null): void {
-    const connection = this.#connection;
-    const body = this.#responseBody;
-    if (connection === null || body === null) return;
-    const { id, pool } = connection.lease;
+    const delivery = this.#delivery;
+    const body = delivery?.responseBody ?? null;
+    if (delivery === null || body === null) return;
+    const { id, pool } = delivery.connection.lease;
     pool.tally.leaked.reported++;
     const { method, lane } = this;
     const { heldBytes } = body;
     const { name: service } = this.#service;
-    const where = { method, origin: this.#origin, service, lane };
+    const where = { method, origin: pool.origin, service, lane };
     warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames });
   }
 
   collected(): void {
-    this.#isCollected = true;
+    this.#got.isCollected = true;
     if (this.#stage === "paused") this.#giveUpCollected();
     // What is small is about to end by itself, and leaves a connection that can be used.
     else if (this.#stage === "receiving") {
@@ -303,7 +301,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   #giveUpCollected(): void {
-    if (this.#pool !== null) this.#pool.tally.leaked.collected++;
+    this.#got.pool.tally.leaked.collected++;
     this.#giveUp(null, "body-collected");
   }
 
@@ -318,12 +316,12 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
       }
       case "sending":
       case "receiving": {
-        if (this.#isCollected) {
+        if (this.#got.isCollected) {
           this.#giveUpCollected();
           return;
         }
         const side = this.#stage === "sending" ? "request" : "response";
-        const body = { side, bytes: this.#bodyBytes } as const;
+        const body = { side, bytes: this.#got.bodyBytes } as const;
         const timeoutMsecs = this.#timeout("bodyTimeoutMsecs");
         this.#timedOut(new BodyTimeoutError(timeoutMsecs, body, context));
         return;
@@ -345,15 +343,11 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   get connectionFacts(): ConnectionFacts {
-    const connection = this.#connection as Http1Connection;
-    return {
-      id: connection.lease.id,
-      reused: this.#requestCount > 1,
-      requestCount: this.#requestCount,
-      idleMsecs: this.#idleMsecs,
-      localPort: connection.localPort,
-      remoteAddress: connection.remoteAddress,
-    };
+    return this.#got.connectionFacts;
+  }
+
+  get rawTrailers(): readonly string[] {
+    return this.#got.rawTrailers;
   }
 
   get resends(): number {
@@ -361,17 +355,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   get timings(): Timings {
-    const dial = this.#requestCount > 1 ? null : (this.#connection?.dialTimings ?? null);
-    const dialMsecs = dial === null ? 0 : (dial.dns ?? 0) + dial.connect + (dial.tls ?? 0);
-    return {
-      // The dial may have begun before the request did: it was for another one then.
-      queued: Math.max(this.#grantedAt - this.#startedAt - dialMsecs, 0),
-      dns: dial === null ? null : dial.dns,
-      connect: dial === null ? null : dial.connect,
-      tls: dial === null ? null : dial.tls,
-      firstByte: this.#firstByteAt - this.#sentAt,
-      total: this.#endedAt === null ? null : this.#endedAt - this.#startedAt,
-    };
+    return this.#got.timings(this.enqueuedAt);
   }
 
   aborted(reason: unknown): void {
@@ -379,7 +363,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   #timedOut(error: KeeplineError): void {
-    const pool = this.#pool ?? this.place?.pool ?? null;
+    const pool = this.#delivery?.pool ?? this.place?.pool ?? null;
     if (pool !== null) pool.tally.failed++;
     this.#giveUp({ error }, "timed-out");
   }
@@ -388,7 +372,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   #giveUp(failure: { readonly error: unknown } | null, reason: RetireReason): void {
     if (this.#stage === "over") return;
     const wasWaiting = this.#stage === "waiting";
-    const connection = this.#connection;
+    const connection = this.#delivery?.connection ?? null;
     if (failure === null) this.#finish();
     else this.failed(failure.error);
     if (connection !== null) connection.abandon(this, reason);
@@ -404,11 +388,20 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     if (this.phase === "granted") this.phase = "settled";
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
-    this.#watch?.end();
-    this.#watch = this.#clientBody = this.#callSite = null;
+    this.#callSite = null;
+    const delivery = this.#delivery;
+    if (delivery !== null) {
+      delivery.watch?.end();
+      delivery.watch = delivery.clientBody = null;
+    }
     if (this.#signal !== null) unwatchAbort(this.#signal, this);
     this.discardBody();
     this.#world.finished();
+  }
+
+  /** What it has got so far. Only from the grant on. */
+  get #got(): Delivery {
+    return this.#delivery as Delivery;
   }
 
   #timeout(name: keyof RequestTimeouts): Msecs {
@@ -420,8 +413,9 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   #context(): ErrorContext {
-    const requestSent = this.#connection !== null || this.resending?.isSent === true;
-    return { origin: this.#origin, service: this.#service.name, lane: this.lane, requestSent };
+    const requestSent = this.#delivery !== null || this.resending?.isSent === true;
+    const origin = this.place?.pool.origin;
+    return { origin, service: this.#service.name, lane: this.lane, requestSent };
   }
 }
 

@@ -54,18 +54,16 @@ export function send(
     const callSite = isTraced(pool.tally, leakTimeoutMsecs) ? new CallSite(entry) : null;
     const exchange = new Exchange(
       world,
-      target.origin,
       service,
       lane,
       request,
       options,
-      now,
       callSite,
       resolve,
       reject,
     );
     world.started();
-    exchange.start(pool);
+    exchange.start(pool, now);
   });
 }
 
