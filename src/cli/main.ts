@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { version } from "../version.ts";
 /**
  * The command line: finds the command, runs it, and turns its end into an exit code.
  * Invariant: a command hears of a signal once and ends by itself, so that what it has started ends, too.
@@ -8,7 +9,6 @@ import { Failure, Interrupted, OutputClosed, UsageError, verdict } from "./error
 import { helpOf, overview } from "./help.ts";
 import { suggestion } from "./options.ts";
 import { Terminal } from "./terminal.ts";
-import { version } from "./version.ts";
 
 /** A command that has been told to end and does not is left behind. */
 const mostEndingMsecs = 3_000;

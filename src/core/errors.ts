@@ -66,8 +66,14 @@ export class InvalidOptionError extends KeeplineError {
   /** `TypeError`: unknown or of the wrong type. `RangeError`: right type, value not allowed. */
   readonly nature: "TypeError" | "RangeError";
 
-  constructor(option: string, nature: "TypeError" | "RangeError", message: string) {
-    super(message);
+  /** `cause`: what went wrong where the option was read. */
+  constructor(
+    option: string,
+    nature: "TypeError" | "RangeError",
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
     this.option = option;
     this.nature = nature;
   }

@@ -8,8 +8,8 @@ import type { RequestOptions } from "../../client/request.ts";
 import type { ClientResponse, Timings } from "../../client/response.ts";
 import type { Msecs } from "../../core/clock.ts";
 import type { OriginStats } from "../../observe/stats.ts";
+import { version } from "../../version.ts";
 import { Failure } from "../errors.ts";
-import { version } from "../version.ts";
 import type { Protocol } from "./report.ts";
 
 /** What is measured. */

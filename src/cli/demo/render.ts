@@ -2,6 +2,7 @@
  * The results of the demo as text for a terminal of 80 columns or more. Measures nothing.
  */
 import { retireReasons } from "../../core/retire.ts";
+import { version } from "../../version.ts";
 import {
   bar,
   type Column,
@@ -17,7 +18,6 @@ import {
   widthOf,
   wrap,
 } from "../text.ts";
-import { version } from "../version.ts";
 import type { Plan } from "./many-requests.ts";
 import type {
   Bursts,

@@ -3,7 +3,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { version } from "../version.ts";
+import { version } from "../../version.ts";
 import { measureBursts } from "./bursts.ts";
 import { type Setting, sendAll, type Target, withClient } from "./load.ts";
 import { measureManyRequests, type Plan } from "./many-requests.ts";
