@@ -6,17 +6,13 @@ import { InvalidRequestError } from "../core/errors.ts";
 import { coreRules } from "../core/options.ts";
 import type { ResendMode } from "../core/resend.ts";
 import { checkOption, type Fault, type Given, type Rules } from "../core/rules.ts";
-import type { RequestBody } from "../http1/exchange.ts";
-import {
-  checkMethod,
-  type HeaderFields,
-  type HeadFacts,
-  headFacts,
-  writeFields,
-} from "../http1/request-head.ts";
+import { checkMethod, type HeaderFields, headFacts, writeFields } from "../http1/request-head.ts";
+import { composeRequest, type PreparedRequest } from "./compose.ts";
 import { type RequestTimeouts, resendRule, timeoutRules } from "./options.ts";
 import { type BodyInput, type EncodedBody, encodeBody, encodeJson } from "./request-body.ts";
 import type { Query, Target } from "./target.ts";
+
+export type { PreparedRequest } from "./compose.ts";
 
 /** What `client.request(url, options)` takes: all optional. */
 export interface RequestOptions extends Given<RequestTimeouts> {
@@ -39,19 +35,6 @@ export interface RequestOptions extends Given<RequestTimeouts> {
   /** This request's own `queueTimeoutMsecs`. */
   readonly queueTimeoutMsecs?: Msecs | undefined;
 }
-
-/** A request in the form in which it is sent. */
-export interface PreparedRequest {
-  readonly method: string;
-  readonly head: string;
-  readonly body: RequestBody;
-  readonly expectsContinue: boolean;
-  readonly closesConnection: boolean;
-  readonly isIdempotent: boolean;
-}
-
-/** Methods that do no harm when the server gets them twice (RFC 9110, section 9.2.2). */
-const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /** Checked where they are used, with messages of their own. */
 const checkedElsewhere = {
@@ -135,27 +118,12 @@ function compose(target: Target, options: RequestOptions, keepAlive: boolean): P
   if (hasBody && method === "TRACE") {
     throw new InvalidRequestError("a TRACE request has no body (RFC 9110, section 9.3.8)");
   }
-  const { body, contentType } = bodyOf(options);
-  const closesConnection = facts.close || !keepAlive;
-  const expectsContinue = facts.expectContinue && body.kind !== "none";
-  // HTTP/1.1 needs no Connection: keep-alive, but some servers send their Keep-Alive hint only in return for it.
-  let head = `${method} ${target.path} HTTP/1.1\r\n`;
-  if (!facts.hasHost) head += `host: ${target.host}\r\n`;
-  head += closesConnection ? "connection: close\r\n" : "connection: keep-alive\r\n";
-  if (target.authorization !== null && !facts.hasAuthorization) {
-    head += `authorization: ${target.authorization}\r\n`;
-  }
-  if (contentType !== null && !facts.hasContentType) head += `content-type: ${contentType}\r\n`;
-  if (expectsContinue) head += "expect: 100-continue\r\n";
-  const framed = frame(method, body, facts);
-  return {
-    method,
-    head: `${head}${framed.line}${lines}\r\n`,
-    body: framed.body,
-    expectsContinue,
-    closesConnection,
-    isIdempotent: facts.hasIdempotencyKey || idempotentMethods.has(method),
-  };
+  const { path, host, authorization } = target;
+  return composeRequest(
+    { method, path, host, authorization, upgrade: null, keepAlive, lines },
+    facts,
+    bodyOf(options),
+  );
 }
 
 function bodyOf(options: RequestOptions): EncodedBody {
@@ -164,41 +132,4 @@ function bodyOf(options: RequestOptions): EncodedBody {
     throw new InvalidRequestError("give either body or json, not both");
   }
   return encodeJson(options.json);
-}
-
-/** The field that says where the body ends (RFC 9112, section 6). */
-function frame(method: string, body: RequestBody, facts: HeadFacts) {
-  const given = facts.contentLength;
-  if (body.kind === "stream" && body.byteLength === null) {
-    if (given === null) return { line: "transfer-encoding: chunked\r\n", body };
-    // The writer holds the stream to what the caller promised.
-    return { line: `content-length: ${given}\r\n`, body: { ...body, byteLength: given } };
-  }
-  const length = lengthOf(body);
-  if (given !== null && given !== length) {
-    throw new InvalidRequestError(
-      `header content-length is ${given}, but the body has ${length} bytes`,
-    );
-  }
-  if (body.kind === "none" && given === null) {
-    // A server may wait for a body where the method usually has one (RFC 9110, section 8.6).
-    const isExpected = method === "POST" || method === "PUT" || method === "PATCH";
-    return { line: isExpected ? "content-length: 0\r\n" : "", body };
-  }
-  return { line: `content-length: ${length}\r\n`, body };
-}
-
-function lengthOf(body: RequestBody): number {
-  switch (body.kind) {
-    case "none":
-      return 0;
-    case "bytes":
-      return body.bytes.length;
-    case "text":
-      return body.byteLength;
-    case "stream":
-      return body.byteLength ?? 0;
-    default:
-      return body satisfies never;
-  }
 }

@@ -8,7 +8,7 @@ import { Exchange } from "./exchange.ts";
 import { CallSite, isTraced } from "./leaks.ts";
 import { checkRequestOptions, noOptions, prepare, type RequestOptions } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
-import { findLane, type ResolvedService } from "./service-options.ts";
+import { chooseLane, findLane, type ResolvedService } from "./service-options.ts";
 import type { Target, Targets } from "./target.ts";
 import type { World } from "./world.ts";
 
@@ -41,7 +41,7 @@ export function send(
     if (options !== noOptions) checkRequestOptions(options);
     const target = targets.find(url, options.query);
     const service = world.serviceOf(target);
-    if (bound !== null && service.name !== bound.service) throw foreign(target, bound);
+    if (bound !== null && service.name !== bound.service) throw foreign(target, bound.service);
     const request = prepare(target, options, service.options.keepAlive);
     const lane = bound?.lane ?? laneOf(service, target, request.method, options);
     if (options.signal?.aborted === true) {
@@ -78,13 +78,13 @@ function laneOf(
     findLane(service, own, "client.request()");
     return own;
   }
+  // Most services have none, and then nothing is made for it.
   if (service.laneFor === null) return defaultName;
-  const chosen = service.laneFor({ method, origin, path, headers }) ?? defaultName;
-  findLane(service, chosen, `services.${service.name}.laneFor()`);
-  return chosen;
+  return chooseLane(service, service.laneFor, { method, origin, path, headers });
 }
 
-function foreign({ origin }: Target, { service }: Bound): InvalidRequestError {
+/** `target` is no origin of the service that the request is held to. */
+export function foreign({ origin }: Target, service: string): InvalidRequestError {
   const message = `${origin} is not an origin of service ${service}: send it with client.request(), or give the service this origin`;
   return new InvalidRequestError(message, { origin, service });
 }

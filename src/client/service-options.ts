@@ -164,6 +164,21 @@ export function findLane(service: ResolvedService, lane: string, where: string):
   throw new InvalidOptionError("lane", nature, message);
 }
 
+/**
+ * The lane that `laneFor` of the service has for a request that names none.
+ *
+ * @throws InvalidOptionError when it names one that is not there.
+ */
+export function chooseLane(
+  service: ResolvedService,
+  laneFor: NonNullable<ResolvedService["laneFor"]>,
+  request: LaneRequest,
+): string {
+  const chosen = laneFor(request) ?? defaultName;
+  findLane(service, chosen, `services.${service.name}.laneFor()`);
+  return chosen;
+}
+
 function resolveService(
   name: string,
   given: unknown,

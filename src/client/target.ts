@@ -7,7 +7,7 @@ import { InvalidRequestError } from "../core/errors.ts";
 import { show } from "../core/rules.ts";
 import type { HttpPool } from "../http1/connection-user.ts";
 import type { Address } from "../net/dial.ts";
-import type { PreparedRequest } from "./request.ts";
+import type { PreparedRequest } from "./compose.ts";
 
 /** Values for `query`: arrays repeat the name, undefined ones are left out. */
 export type Query =

@@ -102,7 +102,12 @@ export function writeFields(headers: HeaderFields, facts: HeadFacts): string {
   return lines;
 }
 
-function writeField(name: unknown, value: unknown, facts: HeadFacts): string {
+/**
+ * The lines for one field, and in `facts` what it says of the message.
+ *
+ * @throws InvalidRequestError when the name or the value is not allowed.
+ */
+export function writeField(name: unknown, value: unknown, facts: HeadFacts): string {
   if (typeof name !== "string") {
     throw new InvalidRequestError(`a header name must be a string, not ${show(name)}`);
   }
