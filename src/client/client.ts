@@ -7,6 +7,8 @@ import { invalidOption, wholeNumber } from "../core/rules.ts";
 import type { Saturation } from "../core/saturation.ts";
 import { SaturationWarning } from "../observe/saturation-warning.ts";
 import { type ClientStats, snapshot } from "../observe/stats.ts";
+import { ClientDispatcher, type DispatcherBounds } from "../surfaces/undici/dispatcher.ts";
+import { fetchThrough } from "./fetch.ts";
 import {
   type ClientOptions,
   type LiveOptions,
@@ -34,6 +36,7 @@ export interface ClientEvents {
 export class Client extends EventEmitter<ClientEvents> {
   readonly #world: World;
   readonly #sender: Sender;
+  #fetchDispatcher: ClientDispatcher | null = null;
 
   /**
    * @throws InvalidOptionError when an option is unknown or not allowed.
@@ -75,6 +78,27 @@ export class Client extends EventEmitter<ClientEvents> {
    */
   service(name: string): ClientService {
     return new ClientService(this.#sender, name);
+  }
+
+  /**
+   * WHATWG `fetch` over this client: Node's own, with redirects, decompression and all, on the client's connections.
+   * Rejects as `fetch` does: with the signal's reason, or a `TypeError` whose `cause` says what failed. An option
+   * `dispatcher` has no effect.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    this.#fetchDispatcher ??= new ClientDispatcher(this.#sender, {}, "client.fetch()");
+    return fetchThrough(this.#fetchDispatcher, input, init);
+  }
+
+  /**
+   * A dispatcher for `fetch` and undici 6, 7 and 8. Its requests share the connections and the limits of the client.
+   * With `service` it refuses origins of others; with `lane` all go by that lane. To close or destroy it ends its own
+   * requests, and leaves the client as it is.
+   *
+   * @throws InvalidOptionError when there is no such service or lane.
+   */
+  dispatcher(bounds: DispatcherBounds = {}): ClientDispatcher {
+    return new ClientDispatcher(this.#sender, bounds, "client.dispatcher()");
   }
 
   /** Counters and sizes of all pools, as plain JSON. */

@@ -46,14 +46,8 @@ export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
   if (input instanceof URLSearchParams) {
     return text(input.toString(), "application/x-www-form-urlencoded;charset=UTF-8");
   }
-  if (input instanceof Blob) {
-    const contentType = input.type === "" ? null : input.type;
-    return repeatable(() => fromWebStream(input.stream()), input.size, contentType);
-  }
-  if (input instanceof FormData) {
-    const { contentType, byteLength, pieces } = encodeForm(input);
-    return repeatable(() => fromIterable(pieces()), byteLength, contentType);
-  }
+  if (input instanceof Blob) return encodeBlob(input);
+  if (input instanceof FormData) return encodeFormData(input);
   if (typeof input === "function") return repeatable(() => called(input), null, null);
   const open = opener(input);
   if (open !== null) return { body: streamBody(open, null, false), contentType: null };
@@ -61,6 +55,18 @@ export function encodeBody(input: BodyInput | null | undefined): EncodedBody {
     "body must be a string, bytes, a Readable, an async iterable, a ReadableStream, a function that " +
       `returns one of these three, FormData, URLSearchParams or a Blob, not ${show(input)}`,
   );
+}
+
+/** A Blob, also one that is not Node's own. */
+export function encodeBlob(blob: Blob): EncodedBody {
+  const contentType = blob.type === "" ? null : blob.type;
+  return repeatable(() => fromWebStream(blob.stream()), blob.size, contentType);
+}
+
+/** A form, also one that is not Node's own. */
+export function encodeFormData(form: FormData): EncodedBody {
+  const { contentType, byteLength, pieces } = encodeForm(form);
+  return repeatable(() => fromIterable(pieces()), byteLength, contentType);
 }
 
 /** How to read `input`; null when it is no stream of any kind. */

@@ -165,6 +165,24 @@ export function findLane(service: ResolvedService, lane: string, where: string):
 }
 
 /**
+ * The service of this name.
+ *
+ * @throws InvalidOptionError when there is none; it names those there are.
+ */
+export function findService(
+  services: ReadonlyMap<string, ResolvedService>,
+  name: string,
+  where: string,
+): ResolvedService {
+  const service = services.get(name);
+  if (service !== undefined) return service;
+  const names = [...services.keys()].map((each) => show(each)).join(", ");
+  const message = `${where}: service must be one of ${names}, not ${show(name)}`;
+  const nature = typeof name === "string" ? "RangeError" : "TypeError";
+  throw new InvalidOptionError("service", nature, message);
+}
+
+/**
  * The lane that `laneFor` of the service has for a request that names none.
  *
  * @throws InvalidOptionError when it names one that is not there.

@@ -5,11 +5,14 @@
 import { InvalidOptionError, InvalidRequestError } from "../core/errors.ts";
 import { show } from "../core/rules.ts";
 import { type LaneTotals, type ServiceStats, serviceStats } from "../observe/stats.ts";
+import { ClientDispatcher } from "../surfaces/undici/dispatcher.ts";
+import { fetchThrough } from "./fetch.ts";
 import { noOptions, type RequestOptions } from "./request.ts";
 import type { ClientResponse } from "./response.ts";
 import { type Sender, send } from "./send.ts";
 import {
   findLane,
+  findService,
   type LiveServiceOptions,
   mergeService,
   type ResolvedService,
@@ -22,6 +25,7 @@ import {
 export class ClientService {
   readonly name: string;
   readonly #sender: Sender;
+  #dispatcher: ClientDispatcher | null = null;
 
   /** Made by `client.service(name)`. */
   constructor(sender: Sender, name: string) {
@@ -36,6 +40,13 @@ export class ClientService {
    */
   request(url: string | URL, options: RequestOptions = noOptions): Promise<ClientResponse> {
     return boundRequest(this.#sender, url, options, this.name, null, serviceRequest);
+  }
+
+  /** As `client.fetch`, for origins of this service alone; `input` may be a path as in `request`. */
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const bounds = { service: this.name };
+    this.#dispatcher ??= new ClientDispatcher(this.#sender, bounds, "service.fetch()");
+    return boundFetch(this.#sender, this.#dispatcher, this.name, input, init);
   }
 
   /** The lane of this name. @throws InvalidOptionError when there is none. */
@@ -60,6 +71,7 @@ export class ClientLane {
   readonly service: string;
   readonly name: string;
   readonly #sender: Sender;
+  #dispatcher: ClientDispatcher | null = null;
 
   /** Made by `client.service(name).lane(name)`. */
   constructor(sender: Sender, service: string, name: string) {
@@ -72,6 +84,13 @@ export class ClientLane {
   /** As `service.request`, in this lane: the option `lane` is refused. */
   request(url: string | URL, options: RequestOptions = noOptions): Promise<ClientResponse> {
     return boundRequest(this.#sender, url, options, this.service, this.name, laneRequest);
+  }
+
+  /** As `service.fetch`, in this lane. */
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const bounds = { service: this.service, lane: this.name };
+    this.#dispatcher ??= new ClientDispatcher(this.#sender, bounds, "lane.fetch()");
+    return boundFetch(this.#sender, this.#dispatcher, this.service, input, init);
   }
 
   /** Requests of the lane, over all origins of its service. */
@@ -115,15 +134,7 @@ export function removeService(sender: Sender, name: string): void {
 }
 
 function found({ world }: Sender, name: string, where: string): ResolvedService {
-  const service = world.services.get(name);
-  if (service !== undefined) return service;
-  const names = [...world.services.keys()].map((each) => show(each)).join(", ");
-  const message = `${where}: service must be one of ${names}, not ${show(name)}`;
-  throw new InvalidOptionError(
-    "service",
-    typeof name === "string" ? "RangeError" : "TypeError",
-    message,
-  );
+  return findService(world.services, name, where);
 }
 
 async function boundRequest(
@@ -146,6 +157,18 @@ async function boundRequest(
     }
   }
   return send(sender, absolute(url, service), options, { service: name, lane }, entry);
+}
+
+async function boundFetch(
+  { world }: Sender,
+  dispatcher: ClientDispatcher,
+  name: string,
+  input: string | URL | Request,
+  init: RequestInit | undefined,
+): Promise<Response> {
+  const isPath = typeof input === "string" && input.startsWith("/");
+  const url = isPath ? absolute(input, findService(world.services, name, "fetch()")) : input;
+  return fetchThrough(dispatcher, url, init);
 }
 
 /** A path is one of the only origin that the service names. */

@@ -1,0 +1,63 @@
+/**
+ * Header fields in the forms in which undici's handlers get them: Buffers, as they came, or an object of strings.
+ */
+import type { ParsedHeaders } from "./handlers.ts";
+
+/** Names repeat: a look-up costs a quarter of a new Buffer. */
+const knownNames = new Map<string, Buffer>();
+const mostKnownNames = 1_000;
+
+/** Names and values in turn. Buffers of names are shared by all who get them. */
+export function toBuffers(rawHeaders: readonly string[]): Buffer[] {
+  const buffers = new Array<Buffer>(rawHeaders.length);
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    buffers[index] = knownNames.get(name) ?? learnName(name);
+    buffers[index + 1] = Buffer.from(rawHeaders[index + 1] as string, "latin1");
+  }
+  return buffers;
+}
+
+function learnName(name: string): Buffer {
+  const buffer = Buffer.from(name, "latin1");
+  if (knownNames.size >= mostKnownNames) knownNames.clear();
+  knownNames.set(name, buffer);
+  return buffer;
+}
+
+/** By lower-case name; a name that comes again makes an array. */
+export function toObject(rawHeaders: readonly string[]): ParsedHeaders {
+  const headers: ParsedHeaders = {};
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] as string).toLowerCase();
+    const value = rawHeaders[index + 1] as string;
+    // `in` would also find what every object inherits.
+    const known = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    if (known === undefined) put(headers, name, value);
+    else if (typeof known === "string") put(headers, name, [known, value]);
+    else known.push(value);
+  }
+  return headers;
+}
+
+function put(headers: ParsedHeaders, name: string, value: string | string[]): void {
+  if (name !== "__proto__") headers[name] = value;
+  else {
+    const property = { value, enumerable: true, configurable: true, writable: true };
+    Object.defineProperty(headers, name, property);
+  }
+}
+
+/** The other way: an object as names and values in turn, for a handler of the other kind. */
+export function objectToBuffers(headers: ParsedHeaders): Buffer[] {
+  const flat: string[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    for (const each of Array.isArray(value) ? value : [value]) flat.push(name, each);
+  }
+  return toBuffers(flat);
+}
+
+/** The other way: Buffers as an object. */
+export function buffersToObject(rawHeaders: readonly Buffer[]): ParsedHeaders {
+  return toObject(rawHeaders.map((each) => each.toString("latin1")));
+}

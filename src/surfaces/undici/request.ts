@@ -1,0 +1,162 @@
+/**
+ * Turns the options of `dispatch` into a request that can be sent, or refuses it before anything is written. Argument
+ * errors have undici's words where programs know them.
+ */
+import { stringify } from "node:querystring";
+import { composeRequest, type PreparedRequest } from "../../client/compose.ts";
+import type { Target, Targets } from "../../client/target.ts";
+import type { Msecs } from "../../core/clock.ts";
+import { headFacts } from "../../http1/request-head.ts";
+import { encodeDispatchBody } from "./body.ts";
+import { invalidArgument } from "./errors.ts";
+import { writeDispatchFields } from "./fields.ts";
+import type { DispatchHandler, DispatchOptions } from "./handlers.ts";
+
+/** A request in the form in which it is sent, with what undici's options say beside. */
+export interface DispatchRequest extends PreparedRequest {
+  readonly path: string;
+  readonly asksForTunnel: boolean;
+  /** Null takes the client's; `Infinity` means none. */
+  readonly headersTimeoutMsecs: Msecs | null;
+  readonly bodyTimeoutMsecs: Msecs | null;
+}
+
+/** @throws DispatchError, InvalidRequestError */
+export function targetOf(options: DispatchOptions, targets: Targets): Target {
+  const { origin } = options;
+  const text = typeof origin === "string" ? origin : origin instanceof URL ? origin.href : "";
+  if (text === "") throw invalidArgument("opts.origin must be a non-empty string or URL.");
+  const target = targets.find(text, undefined);
+  if (target.path !== "/") throw invalidArgument("invalid url");
+  return target;
+}
+
+/** @throws DispatchError, InvalidRequestError */
+export function prepareDispatch(
+  target: Target,
+  options: DispatchOptions,
+  keepAlive: boolean,
+): DispatchRequest {
+  const { method } = options;
+  const path = pathOf(options);
+  checkMethod(method);
+  checkFlags(options);
+  const upgrade = upgradeOf(options);
+  const isConnect = method === "CONNECT";
+  const facts = headFacts();
+  const headersTimeoutMsecs = timeoutOf(options.headersTimeout, "invalid headersTimeout");
+  const bodyTimeoutMsecs = timeoutOf(options.bodyTimeout, "invalid bodyTimeout");
+  const lines =
+    options.headers === undefined || options.headers === null
+      ? ""
+      : writeDispatchFields(options.headers, facts);
+  const encoded = encodeDispatchBody(options.body);
+  // As undici has it: a length of a body that is not there is not sent.
+  if (encoded.body.kind === "none") facts.contentLength = null;
+  if (typeof options.reset === "boolean") facts.close = options.reset;
+  if (options.expectContinue === true) facts.expectContinue = true;
+  const request = composeRequest(
+    {
+      method,
+      path,
+      host: target.host,
+      authorization: null,
+      upgrade,
+      keepAlive: keepAlive && !isConnect,
+      lines,
+    },
+    facts,
+    encoded,
+  );
+  return {
+    method,
+    head: request.head,
+    body: request.body,
+    expectsContinue: request.expectsContinue,
+    // An upgrade that is refused leaves a connection as good as any.
+    closesConnection: request.closesConnection && upgrade === null,
+    isIdempotent: options.idempotent ?? request.isIdempotent,
+    path,
+    asksForTunnel: upgrade !== null || isConnect,
+    headersTimeoutMsecs,
+    bodyTimeoutMsecs,
+  };
+}
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const outsidePath = /[^\u0021-\u00ff]/;
+const outsideFieldValue = /[^\t\x20-\x7e\x80-\xff]/;
+
+function pathOf({ path, method, query }: DispatchOptions): string {
+  if (typeof path !== "string") throw invalidArgument("path must be a string");
+  if (path[0] !== "/" && method !== "CONNECT" && !/^https?:\/\//.test(path)) {
+    throw invalidArgument("path must be an absolute URL or start with a slash");
+  }
+  if (outsidePath.test(path)) throw invalidArgument("invalid request path");
+  if (query === undefined || query === null) return path;
+  if (path.includes("?") || path.includes("#")) {
+    throw invalidArgument('Query params cannot be passed when url already contains "?" or "#".');
+  }
+  const text = stringify(query as Record<string, string>);
+  return text === "" ? path : `${path}?${text}`;
+}
+
+/** As it is given: methods are case-sensitive (RFC 9110, section 9.1), and fetch leaves `patch` as it is. */
+function checkMethod(method: unknown): void {
+  if (method === "GET" || method === "POST") return;
+  if (typeof method !== "string") throw invalidArgument("method must be a string");
+  if (!token.test(method)) throw invalidArgument("invalid request method");
+}
+
+function checkFlags({ reset, expectContinue, maxRedirections }: DispatchOptions): void {
+  if (typeof (reset ?? false) !== "boolean") throw invalidArgument("invalid reset");
+  if (typeof (expectContinue ?? false) !== "boolean") {
+    throw invalidArgument("invalid expectContinue");
+  }
+  if ((maxRedirections ?? 0) !== 0) {
+    throw invalidArgument("maxRedirections is not supported, use the redirect interceptor");
+  }
+}
+
+function upgradeOf({ upgrade }: DispatchOptions): string | null {
+  if (!upgrade) return null;
+  if (typeof upgrade !== "string") throw invalidArgument("upgrade must be a string");
+  if (outsideFieldValue.test(upgrade)) throw invalidArgument("invalid upgrade header");
+  return upgrade;
+}
+
+function timeoutOf(given: unknown, message: string): Msecs | null {
+  if (given === undefined || given === null) return null;
+  if (typeof given !== "number" || !Number.isFinite(given) || given < 0) {
+    throw invalidArgument(message);
+  }
+  return given === 0 ? Number.POSITIVE_INFINITY : given;
+}
+
+const modernOptional = ["onBodySent", "onRequestSent"] as const;
+
+/** @throws DispatchError when a callback that is needed for the request is missing. */
+export function checkHandler(handler: DispatchHandler, asksForTunnel: boolean): void {
+  if (typeof handler.onRequestStart === "function") {
+    for (const name of modernOptional) {
+      const callback = handler[name];
+      if (callback !== undefined && typeof callback !== "function") {
+        throw invalidArgument(`invalid ${name} method`);
+      }
+    }
+    return;
+  }
+  need(handler, "onConnect");
+  need(handler, "onError");
+  if (handler.onBodySent !== undefined) need(handler, "onBodySent");
+  if (asksForTunnel) need(handler, "onUpgrade");
+  else {
+    need(handler, "onHeaders");
+    need(handler, "onData");
+    need(handler, "onComplete");
+  }
+}
+
+function need(handler: DispatchHandler, name: keyof DispatchHandler): void {
+  if (typeof handler[name] !== "function") throw invalidArgument(`invalid ${name} method`);
+}
