@@ -23,6 +23,7 @@ import { resendAfter } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { busy, Roster } from "./roster.ts";
 import type { Service } from "./service.ts";
+import type { PoolSite } from "./site.ts";
 import { Tally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
 import { Waiting } from "./waiting.ts";
@@ -30,10 +31,11 @@ import { Waiting } from "./waiting.ts";
 /** A pool without connections and requests is dropped after this long. */
 const emptyPoolMsecs: Msecs = 30_000;
 
-/** One origin's pool. */
+/** The pool of one origin, or of one of the ways to dial it. */
 export class Pool<R extends PendingRequest, T> extends Deadline {
   /** `protocol://host:port`. */
   readonly origin: string;
+  readonly site: PoolSite;
   /** The service that has this origin. */
   service: Service<R, T>;
   readonly lanes: Lanes<R, T>;
@@ -52,10 +54,11 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   isTouched = false;
   readonly #world: Pools<R, T>;
 
-  constructor(world: Pools<R, T>, origin: string, service: Service<R, T>) {
+  constructor(world: Pools<R, T>, site: PoolSite, service: Service<R, T>) {
     super();
     this.#world = world;
-    this.origin = origin;
+    this.origin = site.origin;
+    this.site = site;
     this.service = service;
     this.lanes = new Lanes(this);
     this.roster = new Roster(service, this.lanes, world.timers);
@@ -101,7 +104,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
     if (this.isDropped) {
       // When a stale connection was retired, the port made room for another origin, of all places here.
-      this.#world.pool(this.origin, now).acquire(request, now);
+      this.#world.present(this, now).acquire(request, now);
       return;
     }
     this.waiting.begin(request, place, now);
@@ -307,7 +310,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
     if (this.isDropped) {
       // As in `acquire`: while what was stale was retired, nothing waited here.
-      this.#world.pool(this.origin, now).#acquireAgain(request, now);
+      this.#world.present(this, now).#acquireAgain(request, now);
       return;
     }
     this.waiting.begin(request, place, now);

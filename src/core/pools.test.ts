@@ -512,3 +512,47 @@ test("many origins leave nothing behind", () => {
   assert.equal(world.pools.size, 0);
   assert.equal(world.pools.timers.count, 0);
 });
+
+// Sites
+
+test("pools of one origin that are dialed in different ways have sockets of their own, under one service", () => {
+  const world = manualWorld({ maxSockets: 1, maxTotalSockets: 2 });
+  const route = { via: "a proxy" };
+  const plain = world.acquire(a);
+  const routed = world.pools.pool({ origin: a, key: `${a} via a proxy`, route }, world.now);
+  const other = world.acquire(routed);
+  assert.ok(plain.isHolding && other.isHolding);
+  assert.deepEqual(
+    [...world.pools.all].map((pool) => [pool.origin, pool.site.route, pool.budget.open]),
+    [
+      [a, null, 1],
+      [a, route, 1],
+    ],
+  );
+  assert.equal(routed.service, world.pool(a).service);
+  world.release(plain);
+  world.release(other);
+  assert.equal(world.acquire(routed).isHolding, true);
+  assert.deepEqual(
+    [...world.pools.all].map((pool) => [pool.roster.busyCount, pool.roster.idleCount]),
+    [
+      [0, 1],
+      [1, 0],
+    ],
+  );
+});
+
+test("a pool that was dropped is made anew with its route", () => {
+  const world = manualWorld({ keepAliveMsecs: 5 });
+  const site = { origin: a, key: `${a} via a proxy`, route: {} };
+  const dropped = world.pools.pool(site, world.now);
+  world.release(world.acquire(dropped));
+  world.advance(60_000);
+  assert.equal(dropped.isDropped, true);
+  const again = world.acquire(dropped);
+  assert.equal(again.isHolding, true);
+  const present = world.pools.pool(site, world.now);
+  assert.notEqual(present, dropped);
+  assert.deepEqual([present.site, present.budget.open], [site, 1]);
+  assert.deepEqual(origins(world), [a]);
+});

@@ -17,6 +17,7 @@ import { contextOf } from "./report.ts";
 import { type FailedAttempt, type ResendRefusal, resendRefusal } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { Service } from "./service.ts";
+import { type PoolSite, plainSite } from "./site.ts";
 import { Timers } from "./timers.ts";
 
 /** A timer that fires no later than this was on time. */
@@ -38,7 +39,7 @@ export class Pools<R extends PendingRequest, T> {
   #options: CoreOptions;
   #policies: readonly ServicePolicy[];
   readonly #services = new Map<string, Service<R, T>>();
-  readonly #byOrigin = new Map<string, Pool<R, T>>();
+  readonly #byKey = new Map<string, Pool<R, T>>();
   /** Pools to review. */
   readonly #touched: Pool<R, T>[] = [];
   /** Shared budgets in which a permit or an idle connection may have become free for those who wait. */
@@ -70,7 +71,7 @@ export class Pools<R extends PendingRequest, T> {
   }
 
   get all(): IterableIterator<Pool<R, T>> {
-    return this.#byOrigin.values();
+    return this.#byKey.values();
   }
 
   get services(): IterableIterator<Service<R, T>> {
@@ -78,7 +79,7 @@ export class Pools<R extends PendingRequest, T> {
   }
 
   get size(): number {
-    return this.#byOrigin.size;
+    return this.#byKey.size;
   }
 
   /**
@@ -87,26 +88,33 @@ export class Pools<R extends PendingRequest, T> {
    * @throws InvalidRequestError when two have it.
    */
   serviceOf(origin: string): Service<R, T> {
-    const known = this.#byOrigin.get(origin);
+    const known = this.#byKey.get(origin);
     if (known !== undefined) return known.service;
     return this.#services.get(serviceNameOf(origin, this.#policies)) as Service<R, T>;
   }
 
   /**
-   * The pool of `origin`, made when there is none.
+   * The pool of an origin, made when there is none: the plain one, or that of a site.
    *
-   * @throws InvalidRequestError when two services have it.
+   * @throws InvalidRequestError when two services have the origin.
    */
-  pool(origin: string, now: Msecs): Pool<R, T> {
-    const known = this.#byOrigin.get(origin);
+  pool(of: string | PoolSite, now: Msecs): Pool<R, T> {
+    const key = typeof of === "string" ? of : of.key;
+    const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    const service = this.serviceOf(origin);
+    const site = typeof of === "string" ? plainSite(of) : of;
+    const service = this.serviceOf(site.origin);
     this.#makeRoom(now);
-    const meanwhile = this.#byOrigin.get(origin); // asked for by the port while room was made
+    const meanwhile = this.#byKey.get(key); // asked for by the port while room was made
     if (meanwhile !== undefined) return meanwhile;
-    const pool = new Pool<R, T>(this, origin, service);
-    this.#byOrigin.set(origin, pool);
+    const pool = new Pool<R, T>(this, site, service);
+    this.#byKey.set(key, pool);
     return pool;
+  }
+
+  /** `pool`, or the one that has taken its place when it was dropped. */
+  present(pool: Pool<R, T>, now: Msecs): Pool<R, T> {
+    return pool.isDropped ? this.pool(pool.site, now) : pool;
   }
 
   /** Asks for a connection. Ends in `port.grant` or `port.refuse`, now or later, unless it is cancelled. */
@@ -115,7 +123,7 @@ export class Pools<R extends PendingRequest, T> {
       this.#refuseClosed(pool, request);
       return;
     }
-    (pool.isDropped ? this.pool(pool.origin, now) : pool).acquire(request, now);
+    this.present(pool, now).acquire(request, now);
     this.#settle(now);
   }
 
@@ -175,8 +183,7 @@ export class Pools<R extends PendingRequest, T> {
         request.interrupted();
         this.#refuseClosed(pool, request);
       } else {
-        const present = pool.isDropped ? this.pool(pool.origin, now) : pool;
-        present.resend(request, connection, attempt.isWritten, now);
+        this.present(pool, now).resend(request, connection, attempt.isWritten, now);
       }
     }
     this.#settle(now);
@@ -195,7 +202,7 @@ export class Pools<R extends PendingRequest, T> {
       warmer.failed(new ClientClosedError("the client is closed", contextOf(pool, null)));
       return;
     }
-    (pool.isDropped ? this.pool(pool.origin, now) : pool).warm(warmer, now);
+    this.present(pool, now).warm(warmer, now);
     this.#settle(now);
   }
 
@@ -216,7 +223,7 @@ export class Pools<R extends PendingRequest, T> {
    */
   configure(options: CoreOptions, services: readonly ServicePolicy[], now: Msecs): void {
     const policies = complete(services, options);
-    const pools = [...this.#byOrigin.values()];
+    const pools = [...this.#byKey.values()];
     const names = pools.map((pool) => serviceNameOf(pool.origin, policies));
 
     // Dials are for whom they may be for under the new limits.
@@ -252,7 +259,7 @@ export class Pools<R extends PendingRequest, T> {
   /** No new requests. Idle connections go at once, others when no pending request needs them. */
   close(now: Msecs): void {
     this.isClosing = true;
-    for (const pool of this.#byOrigin.values()) pool.close(now);
+    for (const pool of this.#byKey.values()) pool.close(now);
     this.#settle(now);
   }
 
@@ -260,7 +267,7 @@ export class Pools<R extends PendingRequest, T> {
   destroy(now: Msecs): void {
     this.isClosing = true;
     this.#isDestroyed = true;
-    for (const pool of this.#byOrigin.values()) pool.destroy("client-closed", now);
+    for (const pool of this.#byKey.values()) pool.destroy("client-closed", now);
     this.#settle(now);
   }
 
@@ -280,7 +287,7 @@ export class Pools<R extends PendingRequest, T> {
 
   /** For pools: a dial under `budget` that is for nobody, the last one of its pool; null when there is none. */
   surplusDial(budget: Budget<R, T>): Connection<R, T> | null {
-    for (const { lanes, roster, service } of this.#byOrigin.values()) {
+    for (const { lanes, roster, service } of this.#byKey.values()) {
       if (roster.dialingCount <= lanes.coveredCount) continue;
       if (budget !== this.budget && budget !== service.budget) continue;
       for (const each of roster.connections) if (each.state.kind === "dialing") return each;
@@ -293,7 +300,7 @@ export class Pools<R extends PendingRequest, T> {
     pool.isDropped = true;
     this.timers.clear(pool);
     pool.waiting.end(now);
-    this.#byOrigin.delete(pool.origin);
+    this.#byKey.delete(pool.site.key);
   }
 
   #refuseClosed(pool: Pool<R, T>, request: R): void {
@@ -371,7 +378,7 @@ export class Pools<R extends PendingRequest, T> {
       this.budget.reserved += budget.reserved;
       this.budget.committed += budget.committed;
     }
-    for (const { service, lanes, budget } of this.#byOrigin.values()) {
+    for (const { service, lanes, budget } of this.#byKey.values()) {
       budget.reserved = budget.committed = service.reservedSockets;
       for (const { claimed, lane } of lanes.all) {
         budget.committed += Math.max(claimed - lane.options.reservedSockets, 0);
@@ -381,9 +388,9 @@ export class Pools<R extends PendingRequest, T> {
 
   /** Keeps to `maxOrigins` by letting the pool go that has been quiet for longest. Busy pools stay. */
   #makeRoom(now: Msecs): void {
-    while (this.#byOrigin.size >= this.#options.maxOrigins) {
+    while (this.#byKey.size >= this.#options.maxOrigins) {
       let quiet: Pool<R, T> | null = null;
-      for (const pool of this.#byOrigin.values()) {
+      for (const pool of this.#byKey.values()) {
         if (pool.isQuiet && (quiet === null || pool.lastUsed < quiet.lastUsed)) quiet = pool;
       }
       if (quiet === null) return;

@@ -11,7 +11,7 @@ import type { Saturation } from "./saturation.ts";
 
 /** The driver of the core: sockets in production, a script in tests and simulation. */
 export interface Port<R extends PendingRequest, T> {
-  /** Open a transport to `connection.pool.origin`. */
+  /** Open a transport to `connection.pool.origin`, by the pool's route where it has one. */
   dial(connection: Connection<R, T>, now: Msecs): void;
   /** `request` has a lease of `connection`: send it. Ends with `released` or `lost`. */
   grant(request: R, connection: Connection<R, T>, now: Msecs): void;
