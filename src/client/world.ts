@@ -127,7 +127,9 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   }
 
   dial(connection: Lease): void {
-    const transport = new Http1Connection(connection, addressOf(connection.pool.origin), this);
+    const { origin, site } = connection.pool;
+    const address = site.route === null ? addressOf(origin) : null;
+    const transport = new Http1Connection(connection, address, this);
     connection.transport = transport;
     // A lookup is the program's code: it may have destroyed the client before there was a transport to close.
     if (connection.state.kind === "closed") transport.close();

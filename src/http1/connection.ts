@@ -18,12 +18,12 @@ import { needsLook } from "../core/idle-window.ts";
 import type { Pools } from "../core/pools.ts";
 import type { ResendRefusal } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
-import type { Address, Dialer, DialListener, DialTimings } from "../net/dial.ts";
+import type { Address, Dialer, DialTimings, Route, RouteListener } from "../net/dial.ts";
 import type { ConnectionUser, SocketBorrower } from "./connection-user.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { closedMessage, refusalWords, withContext } from "./failures.ts";
 import { parseKeepAlive } from "./keep-alive.ts";
-import { pushCopy, SocketLoan } from "./loan.ts";
+import { pushCopy, ref, SocketLoan, unref } from "./loan.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 import { RequestWriter, type WriterListener } from "./request-writer.ts";
 import { atEndOfTurn, type TurnListener } from "./turn.ts";
@@ -38,7 +38,7 @@ export interface Http1World {
 }
 
 /** One socket, from the dial to its end. */
-export class Http1Connection implements DialListener, ResponseSink, WriterListener, TurnListener {
+export class Http1Connection implements RouteListener, ResponseSink, WriterListener, TurnListener {
   /** The core's side of this connection. */
   readonly lease: Connection<ConnectionUser, Http1Connection>;
   /** Null until the connection is open. */
@@ -46,13 +46,15 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   localPort: number | undefined;
   remoteAddress: string | undefined;
   readonly #world: Http1World;
-  readonly #socket: Socket;
+  #socket: Socket;
   #parser: ResponseParser;
   #maxHeaderBytes: number;
   #exchange: HttpExchange | null = null;
   /** Made when the socket is first lent: who has it in place of an exchange. */
   #loan: SocketLoan | null = null;
   readonly #writer: RequestWriter;
+  /** Sees bytes that come unasked on a socket that somebody else has made; null for own ones, which `read` sees. */
+  #guard: (() => void) | null = null;
   #isClosed = false;
   #isReferenced = false;
   /** The response that ended HTTP on this connection, until the read that brought it is over. */
@@ -72,21 +74,30 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   /** Time of the read that is being parsed. */
   #now: Msecs = 0;
 
+  /** `address`: where to dial, unless the pool's route says it. */
   constructor(
     lease: Connection<ConnectionUser, Http1Connection>,
-    address: Address,
+    address: Address | null,
     world: Http1World,
   ) {
     this.lease = lease;
     this.#world = world;
-    const { service, origin } = lease.pool;
+    const { service, origin, site } = lease.pool;
     const maxHeaderBytes = world.maxHeaderBytesOf(service.name);
     this.#maxHeaderBytes = maxHeaderBytes;
     this.#parser = new ResponseParser(this, { maxHeaderBytes }, origin);
-    this.#socket = world.dialer.dial(address, this);
+    const socket =
+      address === null ? (site.route as Route).dial(this) : world.dialer.dial(address, this);
+    // Unless the right one was provided within.
+    this.#socket ??= socket;
     // Whoever waits for it keeps the process alive; a dial that nobody waits for any more does not.
-    this.#socket.unref();
+    unref(this.#socket);
     this.#writer = new RequestWriter(this.#socket, world, this);
+  }
+
+  /** The socket, for those who look at it. */
+  get socket(): Socket {
+    return this.#socket;
   }
 
   /** Sends `exchange`, which has the lease. */
@@ -119,6 +130,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     this.#detach();
     this.#isClosed = true;
     this.#unlisten?.();
+    this.unguard();
     this.#reference();
     this.#world.pools.lost(this.lease, "handed-over", this.#world.clock());
     return this.#socket;
@@ -129,7 +141,17 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     const isInUse = this.#exchange !== null || (this.#loan?.borrower ?? null) !== null;
     if (isInUse || this.#isClosed || !this.#isReferenced) return;
     this.#isReferenced = false;
-    this.#socket.unref();
+    unref(this.#socket);
+  }
+
+  /** Nobody has the socket: bytes that come now retire it. */
+  guard(): void {
+    if (this.#guard !== null) this.#socket.on("data", this.#guard);
+  }
+
+  /** Somebody else reads from the socket. */
+  unguard(): void {
+    if (this.#guard !== null) this.#socket.off("data", this.#guard);
   }
 
   /** All that came with the last response has been read: the next request may go out. */
@@ -167,9 +189,25 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
     }
   }
 
+  provided(socket: Socket): void {
+    if (this.#isClosed) {
+      socket.destroy();
+      return;
+    }
+    this.#socket = socket;
+    this.#guard = () => {
+      const now = this.#world.clock();
+      const borrower = this.#loan?.borrower ?? null;
+      if (borrower !== null) this.#loan?.unasked(borrower, now);
+      else this.#world.pools.lost(this.lease, "unexpected-bytes", now);
+    };
+    unref(socket);
+  }
+
   opened(timings: DialTimings, isResumed: boolean): void {
     if (this.#isClosed) return;
     const socket = this.#socket;
+    this.guard();
     this.dialTimings = timings;
     this.localPort = socket.localPort;
     this.remoteAddress = socket.remoteAddress;
@@ -186,7 +224,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
       socket.off("error", onError).off("end", onEnd).off("close", onClose);
     };
     // Where several addresses were tried, Node's handle is another one now, without the unref of the first.
-    socket.ref();
+    ref(socket);
     this.#isReferenced = true;
     const facts = {
       capacity: 1,
@@ -352,7 +390,7 @@ export class Http1Connection implements DialListener, ResponseSink, WriterListen
   #reference(): void {
     if (this.#isReferenced) return;
     this.#isReferenced = true;
-    this.#socket.ref();
+    ref(this.#socket);
   }
 
   /** The peer closed, or the socket broke. */

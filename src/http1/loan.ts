@@ -45,6 +45,7 @@ export class SocketLoan {
   /** The borrower has the socket from now on. */
   start(now: Msecs): void {
     this.#isStarted = true;
+    this.connection.unguard();
     this.borrower?.lent(this, this.socket, now);
   }
 
@@ -60,6 +61,7 @@ export class SocketLoan {
     } else {
       // Who read last may have had enough: keepline goes on, and sees what comes unasked.
       if (socket.isPaused()) socket.resume();
+      this.connection.guard();
       pools.released(lease, borrower, clock());
       this.connection.restIfIdle();
     }
@@ -75,8 +77,13 @@ export class SocketLoan {
   /** Bytes arrived. False stops reading. */
   read(borrower: SocketBorrower, buffer: Buffer, length: number, now: Msecs): boolean {
     if (this.#isStarted) return pushCopy(this.socket, buffer, 0, length);
-    this.#retry(borrower, "unexpected-bytes", now);
+    this.unasked(borrower, now);
     return false;
+  }
+
+  /** Bytes arrived before the borrower had the socket. */
+  unasked(borrower: SocketBorrower, now: Msecs): void {
+    this.#retry(borrower, "unexpected-bytes", now);
   }
 
   /** The socket has closed. */
@@ -107,4 +114,14 @@ export function pushCopy(socket: Socket, buffer: Buffer, start: number, end: num
   const piece = Buffer.allocUnsafe(end - start);
   buffer.copy(piece, 0, start, end);
   return socket.push(piece);
+}
+
+/** An open `socket` keeps the process alive. What a program makes in place of one may know nothing of that. */
+export function ref(socket: Partial<Socket>): void {
+  socket.ref?.();
+}
+
+/** The process may end though `socket` is open. */
+export function unref(socket: Partial<Socket>): void {
+  socket.unref?.();
 }

@@ -29,6 +29,9 @@ export interface DialTimings {
   readonly tls: Msecs | null;
 }
 
+/** Options of `net.connect` beside those that a client knows. */
+export type ExtraOptions = Readonly<Record<string, unknown>>;
+
 /** Told what becomes of a dial. Exactly one of `opened` and `failed` is called, and later. */
 export interface DialListener {
   opened(timings: DialTimings, isResumed: boolean): void;
@@ -37,11 +40,25 @@ export interface DialListener {
   read(length: number, buffer: Buffer): boolean;
 }
 
+/** Told what becomes of a dial by a route. */
+export interface RouteListener extends DialListener {
+  /** The socket, which somebody else has made: what arrives comes by its own `data` events. Called before `opened`, if at all. */
+  provided(socket: Socket): void;
+}
+
+/** How to dial where an origin and the `connect` options of a client do not say it all: the route of a pool. */
+export interface Route {
+  /** As `Dialer.dial`. Where somebody else makes the socket, another one is returned, which stands for it until it is `provided`. */
+  dial(listener: RouteListener): Socket;
+}
+
 /**
  * Each read callback runs to its end before the next read begins, so one buffer serves all sockets of a
  * thread. 64 KiB is the most that libuv reads at once.
  */
 const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
+
+const noExtras: ExtraOptions = Object.freeze({});
 
 /** Dials with the `connect` options of one client. */
 export class Dialer {
@@ -59,14 +76,17 @@ export class Dialer {
     this.#clock = clock;
   }
 
-  /** Begins to dial. The caller may destroy the socket at any time; a listener is not called after that. */
-  dial(address: Address, listener: DialListener): Socket {
+  /**
+   * Begins to dial. The caller may destroy the socket at any time; a listener is not called after that.
+   * `extra` goes before the options of the client, but not before its TLS settings.
+   */
+  dial(address: Address, listener: DialListener, extra: ExtraOptions = noExtras): Socket {
     const startedAt = this.#clock();
     let lookedUpAt: Msecs | null = null;
     let connectedAt = startedAt;
     const server = `${address.host}:${address.port}`;
     const offered = address.isTls ? this.sessions.get(server, Date.now()) : null;
-    const socket = this.#connect(address, offered, listener);
+    const socket = this.#connect(address, offered, listener, extra);
     const onError = (error: Error): void => {
       if (address.isTls) this.sessions.forget(server);
       listener.failed(error);
@@ -112,18 +132,23 @@ export class Dialer {
     return socket;
   }
 
-  #connect(address: Address, offered: TlsSession | null, listener: DialListener): Socket {
+  #connect(
+    address: Address,
+    offered: TlsSession | null,
+    listener: DialListener,
+    extra: ExtraOptions,
+  ): Socket {
     try {
       return address.isTls
-        ? tlsConnect(this.#tlsOptions(address, offered, listener))
-        : netConnect(this.#transportOptions(address, listener));
+        ? tlsConnect(this.#tlsOptions(address, offered, listener, extra))
+        : netConnect(this.#transportOptions(address, listener, extra));
     } catch (error) {
       // A certificate that is none, a lookup that throws: a dial that fails like any other.
       return new Socket().destroy(error as Error);
     }
   }
 
-  #transportOptions(address: Address, listener: DialListener): NetConnectOpts {
+  #transportOptions(address: Address, listener: DialListener, extra: ExtraOptions): NetConnectOpts {
     const { socketPath, localAddress, lookup, family } = this.#options;
     const where =
       socketPath === null
@@ -140,6 +165,7 @@ export class Dialer {
     return {
       ...where,
       noDelay: true,
+      ...extra,
       onread: {
         buffer: sharedBuffer,
         callback: (length: number, buffer: Uint8Array) => listener.read(length, buffer as Buffer),
@@ -151,18 +177,22 @@ export class Dialer {
     address: Address,
     offered: TlsSession | null,
     listener: DialListener,
+    extra: ExtraOptions,
   ): ConnectionOptions {
     const tls = this.#tls;
     this.#secureContext ??= tls.secureContext ?? createSecureContext(tls);
     return {
       ...tls,
-      ...this.#transportOptions(address, listener),
+      ...this.#transportOptions(address, listener, extra),
       // What the certificate must be for, also where `socketPath` says whom to dial.
       host: address.host,
       secureContext: this.#secureContext,
       // Server names are DNS names (RFC 6066, section 3): an IP address is verified but not sent.
       servername: tls.servername ?? (isIP(address.host) === 0 ? address.host : ""),
       ALPNProtocols: ["http/1.1"],
+      ...(extra.ALPNProtocols === undefined
+        ? {}
+        : { ALPNProtocols: extra.ALPNProtocols as string[] }),
       ...(offered === null ? {} : { session: offered.ticket }),
     };
   }
