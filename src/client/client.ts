@@ -7,6 +7,13 @@ import { invalidOption, wholeNumber } from "../core/rules.ts";
 import type { Saturation } from "../core/saturation.ts";
 import { SaturationWarning } from "../observe/saturation-warning.ts";
 import { type ClientStats, snapshot } from "../observe/stats.ts";
+import {
+  type Agent,
+  type HttpsAgent,
+  sharedAgent,
+  sharedHttpsAgent,
+} from "../surfaces/agent/agent.ts";
+import { type AgentPart, sharedPartOf } from "../surfaces/agent/part.ts";
 import { ClientDispatcher, type DispatcherBounds } from "../surfaces/undici/dispatcher.ts";
 import { fetchThrough } from "./fetch.ts";
 import {
@@ -99,6 +106,21 @@ export class Client extends EventEmitter<ClientEvents> {
    */
   dispatcher(bounds: DispatcherBounds = {}): ClientDispatcher {
     return new ClientDispatcher(this.#sender, bounds, "client.dispatcher()");
+  }
+
+  /**
+   * An agent for `node:http` on the pools of this client: its requests use the same sockets, limits, lanes and counters as
+   * `client.request`. Its limits are the client's, and `destroy` of it closes only what its own requests use.
+   *
+   * @throws InvalidOptionError when there is no such service or lane.
+   */
+  httpAgent(part: AgentPart = {}): Agent {
+    return sharedAgent(sharedPartOf(this.#world, part, "client.httpAgent()"));
+  }
+
+  /** As `httpAgent`, for `node:https`. */
+  httpsAgent(part: AgentPart = {}): HttpsAgent {
+    return sharedHttpsAgent(sharedPartOf(this.#world, part, "client.httpsAgent()"));
   }
 
   /** Counters and sizes of all pools, as plain JSON. */

@@ -32,6 +32,8 @@ export abstract class SocketBorrower extends ConnectionUser {
 
   /** `socket` is its own until it gives it back. Not called when the socket turns out to be dead: then another one is lent. */
   abstract lent(loan: SocketLoan, socket: Socket, now: Msecs): void;
+  /** The first bytes have come since. Not called for sockets that somebody else has made. */
+  answered(_now: Msecs): void {}
   /** The socket has closed while it was lent: why it is retired. */
   abstract socketClosed(): RetireReason;
 }

@@ -25,6 +25,7 @@ export class SocketLoan {
   borrower: SocketBorrower | null = null;
   readonly #world: Http1World;
   #isStarted = false;
+  #isAnswered = false;
 
   constructor(connection: Http1Connection, socket: Socket, world: Http1World) {
     this.connection = connection;
@@ -45,6 +46,7 @@ export class SocketLoan {
   /** The borrower has the socket from now on. */
   start(now: Msecs): void {
     this.#isStarted = true;
+    this.#isAnswered = false;
     this.connection.unguard();
     this.borrower?.lent(this, this.socket, now);
   }
@@ -76,7 +78,13 @@ export class SocketLoan {
 
   /** Bytes arrived. False stops reading. */
   read(borrower: SocketBorrower, buffer: Buffer, length: number, now: Msecs): boolean {
-    if (this.#isStarted) return pushCopy(this.socket, buffer, 0, length);
+    if (this.#isStarted) {
+      if (!this.#isAnswered) {
+        this.#isAnswered = true;
+        borrower.answered(now);
+      }
+      return pushCopy(this.socket, buffer, 0, length);
+    }
     this.unasked(borrower, now);
     return false;
   }
