@@ -16,19 +16,16 @@ import {
 import type { Hooks, SharedPart } from "./pooling.ts";
 
 /** Node's `http.Agent` on keepline's pools: `keepAlive` defaults to true, and `keepAliveMsecs` is how long a socket may be idle. */
-export interface Agent extends Omit<http.Agent, keyof AgentMembers>, AgentMembers {
-  /** Makes a socket. One of the program's own is used in its place, whether it returns the socket or calls back with it. */
-  createConnection(
-    options: http.ClientRequestArgs,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): Duplex | null | undefined;
-  /** What sockets are listed by. One of the program's own decides, too, which requests may share sockets. */
-  getName(options?: http.ClientRequestArgs): string;
+export interface Agent extends http.Agent, AgentMembers {
+  /** Whether a socket that became free is kept. A program's own is asked, and may set a timeout, after which the idle socket is closed. */
+  keepSocketAlive(socket: Duplex): boolean;
 }
 
 /** Node's `https.Agent` on keepline's pools. */
-export interface HttpsAgent extends Agent {
+export interface HttpsAgent extends https.Agent, AgentMembers {
   options: HttpsAgentOptions;
+  /** As that of `Agent`. */
+  keepSocketAlive(socket: Duplex): boolean;
 }
 
 /** `Agent`, with or without `new`. */
