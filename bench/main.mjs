@@ -10,8 +10,9 @@ import * as get from "./scenarios/get.mjs";
 import * as neighbour from "./scenarios/neighbour.mjs";
 import * as origins from "./scenarios/origins.mjs";
 import * as queue from "./scenarios/queue.mjs";
+import * as surfaces from "./scenarios/surfaces.mjs";
 
-const scenarios = { get, queue, origins, neighbour };
+const scenarios = { get, surfaces, queue, origins, neighbour };
 
 try {
   await main();

@@ -1,0 +1,12 @@
+import { Dispatcher, request } from "undici8";
+import { Client } from "../../dist/index.js";
+import { dispatcherFor } from "../../dist/surfaces/undici/index.js";
+import { sendThrough } from "./through-dispatcher.mjs";
+
+export const name = "undici 8 request (keepline)";
+
+export async function start(url, sockets) {
+  const client = new Client({ maxSockets: sockets });
+  const Keepline = dispatcherFor(Dispatcher);
+  return sendThrough(request, new Keepline(client), url);
+}
