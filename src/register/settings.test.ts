@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import os from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { temporaryFolder } from "../../test/support/temporary.ts";
 import { InvalidOptionError } from "../core/errors.ts";
 import { readSettings } from "./settings.ts";
 
 /** A folder with one config file, or none. */
 function folder(t: TestContext, name?: string, text = ""): string {
-  const made = mkdtempSync(path.join(os.tmpdir(), "keepline-register-"));
-  t.after(() => rmSync(made, { recursive: true }));
+  const made = temporaryFolder(t);
   if (name !== undefined) writeFileSync(path.join(made, name), text);
   return made;
 }

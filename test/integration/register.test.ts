@@ -1,0 +1,97 @@
+/**
+ * Programs whose source is not touched, with `keepline/register` before them.
+ */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { type TestContext, test } from "node:test";
+import { plainServer } from "../support/loopback.ts";
+import { programFile, root } from "../support/root.ts";
+import { temporaryFolder } from "../support/temporary.ts";
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end. */
+async function run(
+  t: TestContext,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  cwd = root,
+): Promise<Ended> {
+  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+  t.after(() => child.kill("SIGKILL"));
+  const tooLong = setTimeout(() => child.kill("SIGKILL"), 20_000);
+  let out = "";
+  let err = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    err += text;
+  });
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  clearTimeout(tooLong);
+  return { code, out, err };
+}
+
+/** A server that says from which port a request came. */
+const portServer = (t: TestContext) =>
+  plainServer(t, (request, response) => response.end(String(request.socket.remotePort)));
+
+const entry = path.join(root, "dist/register/index.js");
+const register = ["--import", new URL(`file://${entry}`).href];
+
+test("requests of node:http and of fetch take one connection, and the program ends by itself", async (t) => {
+  const server = await portServer(t);
+  const program = programFile("untouched.mjs");
+  const { code, out, err } = await run(t, [...register, program, server.origin]);
+  assert.equal(err, "");
+  assert.equal(code, 0);
+  const ports = JSON.parse(out) as string[];
+  assert.equal(ports.length, 4);
+  assert.equal(new Set(ports).size, 1);
+  assert.equal(server.connectionCount, 1);
+});
+
+test("it is there for programs of either module system, by --import and by --require", async (t) => {
+  for (const preload of [register, ["--require", entry]]) {
+    const server = await portServer(t);
+    const program = programFile("untouched.cjs");
+    const { code, out } = await run(t, [...preload, program, server.origin], {
+      NODE_NO_WARNINGS: "1",
+    });
+    assert.equal(code, 0, preload.join(" "));
+    assert.equal(new Set(JSON.parse(out) as string[]).size, 1);
+  }
+});
+
+test("variables and a config file set its options, and one line says so where it is asked for", async (t) => {
+  const server = await portServer(t);
+  const folder = temporaryFolder(t);
+  writeFileSync(path.join(folder, "keepline.config.json"), '{"keepAlive": false}');
+  const env = { KEEPLINE_VERBOSE: "1", KEEPLINE_MAX_SOCKETS: "3" };
+  const program = programFile("untouched.mjs");
+  const { code, out, err } = await run(t, [...register, program, server.origin], env, folder);
+  assert.equal(code, 0, err);
+  assert.equal(new Set(JSON.parse(out) as string[]).size, 4, "connections were kept");
+  assert.match(err, /^keepline \d+\.\d+\.\d+: .*keepline\.config\.json.*KEEPLINE_MAX_SOCKETS=3\n$/);
+});
+
+test("a value that is not allowed ends the program before it begins, and says which variable it is", async (t) => {
+  const env = { KEEPLINE_MAX_SOCKETS: "many" };
+  const { code, out, err } = await run(t, [...register, "--eval", "console.log('begun')"], env);
+  assert.equal(code, 1);
+  assert.equal(out, "");
+  assert.match(err, /KEEPLINE_MAX_SOCKETS must be a whole number/);
+});
+
+test("a misspelt variable is warned of", async (t) => {
+  const { code, err } = await run(t, [...register, "--eval", ""], { KEEPLINE_MAX_SOCKET: "3" });
+  assert.equal(code, 0);
+  assert.match(err, /KEEPLINE_REGISTER.*did you mean KEEPLINE_MAX_SOCKETS\?/);
+});
