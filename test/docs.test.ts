@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -49,15 +57,13 @@ test("the examples of the README and of docs/ type-check", () => {
     const config = {
       extends: join(root, "tsconfig.json"),
       compilerOptions: {
-        paths: {
-          keepline: [join(root, "src/index.ts")],
-          "keepline/testing": [join(root, "src/testing/index.ts")],
-        },
+        paths: { ...ownModules(), undici: [join(root, "node_modules/undici7/index.d.ts")] },
         typeRoots: [join(root, "node_modules/@types")],
       },
       include: [join(folder, "*.ts")],
       exclude: [],
     };
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"), "junction");
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
     const tsc = join(root, "node_modules/typescript/bin/tsc");
@@ -82,11 +88,26 @@ test("every test file that SECURITY.md names exists, and every section names one
   for (const section of sections) assert.match(section, /^\*Tests\.\* `(src|test)\/.*\.test\.ts`/m);
 });
 
+/** The modules of the package, each with its source. */
+function ownModules(): Readonly<Record<string, readonly string[]>> {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    exports: Record<string, string | { readonly default: string }>;
+  };
+  const sources = Object.entries(exports).flatMap(([name, target]) => {
+    if (typeof target === "string") return [];
+    const source = target.default.replace("./dist/", "src/").replace(/\.js$/, ".ts");
+    return [[name.replace(/^\./, "keepline"), [join(root, source)]] as const];
+  });
+  return Object.fromEntries(sources);
+}
+
 /** The README and the pages of docs/ that show code, by name. */
 function pages(): [name: string, text: string][] {
-  const docs = readdirSync(join(root, "docs"))
-    .filter((file) => file.endsWith(".md"))
-    .map((file): [string, string] => [file, readFileSync(join(root, "docs", file), "utf8")]);
+  const docs = ["docs", "docs/migrate"].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((file) => file.endsWith(".md"))
+      .map((file): [string, string] => [file, readFileSync(join(root, folder, file), "utf8")]),
+  );
   return [["README.md", readme], ...docs.filter(([, text]) => text.includes("```ts"))];
 }
 
