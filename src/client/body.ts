@@ -3,10 +3,12 @@
  * Invariant: a program that can still read the body holds its `ClientBody`, be it through an iterator or a
  * stream; so when that is collected, nobody will.
  */
-import { Readable } from "node:stream";
+import type { FileHandle } from "node:fs/promises";
+import { Readable, type Writable } from "node:stream";
 import { invalidOption, wholeNumber } from "../core/rules.ts";
 import { type IncomingBody, mostHeldBytes } from "./incoming-body.ts";
 import type { CallSite } from "./leaks.ts";
+import { sinkFor } from "./sink.ts";
 
 /** Bytes that `dump` reads by default rather than close the connection. */
 const mostDumpedBytes = 131_072;
@@ -33,6 +35,19 @@ export interface ResponseBody extends AsyncIterable<Buffer> {
   dump(options?: { readonly maxBytes?: number | undefined }): Promise<void>;
   /** Pieces as they come; leaving the loop early closes the connection, unless the body has ended. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer, undefined>;
+  /**
+   * Has `each` look at all bytes as they come, without a copy of them: **they are there during the call only**, and what
+   * comes next is written over them. So `each` must not be async: what returns a promise is refused, with a TypeError.
+   * Resolves at the end of the body. Rejects as the request fails, or with what `each` throws, which closes the connection.
+   */
+  forEachChunk(each: (bytes: Uint8Array) => void): Promise<void>;
+  /**
+   * Writes it to a file or a stream, at its pace. A stream is ended then; a file is written from its present position and
+   * stays open. Files and sockets are written from two buffers that are used again and again; what goes to other
+   * streams, which may keep it, is copied. Resolves when all of it is written, and rejects as the request or the writing
+   * fails; the connection is closed when that is before the end of the body.
+   */
+  pipeTo(destination: FileHandle | Writable): Promise<void>;
   /** A Node stream of it. Destroying the stream early closes the connection, unless the body has ended. */
   toReadable(): Readable;
 }
@@ -101,6 +116,34 @@ export class ClientBody implements ResponseBody {
         return { done: true, value: undefined };
       },
     };
+  }
+
+  async forEachChunk(each: (bytes: Uint8Array) => void): Promise<void> {
+    if (typeof each !== "function") {
+      const fault = { nature: "TypeError", allowed: "a function" } as const;
+      throw invalidOption("each", each, fault, "body.forEachChunk()");
+    }
+    await this.#incoming.borrow(this, (bytes) => {
+      const result: unknown = each(bytes);
+      if (result instanceof Promise) {
+        result.catch(() => {}); // the TypeError is what the program is told
+        throw new TypeError(
+          "body.forEachChunk() takes no async function: the bytes are there during the call only",
+        );
+      }
+      return true;
+    });
+  }
+
+  async pipeTo(destination: FileHandle | Writable): Promise<void> {
+    const sink = sinkFor(destination, () => this.#incoming.borrowOn());
+    try {
+      await this.#incoming.borrow(this, (bytes) => sink.take(bytes));
+      await sink.end();
+    } catch (error) {
+      sink.abort(error);
+      throw error;
+    }
   }
 
   toReadable(): Readable {

@@ -207,14 +207,12 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
   }
 
   received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
-    const piece = Buffer.allocUnsafe(end - start);
-    buffer.copy(piece, 0, start, end);
     const delivery = this.#got;
-    delivery.bodyBytes += piece.length;
+    delivery.bodyBytes += end - start;
     const body = delivery.responseBody;
     // Read at once, or the first to wait: in both cases it is the program's turn from now on.
     if (delivery.watch !== null && body?.isNeglected === false) delivery.watch.turnAt = now;
-    if (body?.push(piece) !== false) {
+    if (body?.receive(buffer, start, end) !== false) {
       if (this.#stage === "receiving" && !delivery.isCollected) {
         this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
       }

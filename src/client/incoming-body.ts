@@ -28,7 +28,7 @@ type End =
   | { readonly kind: "failed"; readonly error: unknown };
 
 /**
- * Who reads. `pull` waits for the next piece; `gather` wants all of them; `dump` wants none.
+ * Who reads. `pull` waits for the next piece; `gather` wants all of them; `dump` wants none; `borrow` looks at each as it comes.
  *
  * The `keeper` of a read under way is the program's side of the body, whose collection gives the connection
  * up. The program need not hold it: after `response.body.text()` it may have nothing but the promise, and a
@@ -51,7 +51,17 @@ type Reader =
       readonly resolve: () => void;
       readonly reject: (error: unknown) => void;
     }
+  | {
+      readonly kind: "borrow";
+      readonly keeper: object;
+      /** False: no more until `borrowOn`. */
+      readonly each: (bytes: Buffer) => boolean;
+      readonly resolve: () => void;
+      readonly reject: (error: unknown) => void;
+    }
   | { readonly kind: "pull"; readonly waiting: Waiting[] };
+
+type Borrower = Extract<Reader, { kind: "borrow" }>;
 
 interface Waiting {
   readonly keeper: object;
@@ -59,6 +69,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const noBytes = Buffer.alloc(0);
 const noReader: Reader = { kind: "none" };
 const open: End = { kind: "open" };
 const ended: End = { kind: "ended" };
@@ -90,14 +101,29 @@ export class IncomingBody {
     return kind === "none" || (kind === "pull" && this.heldBytes > 0);
   }
 
+  /** Bytes of `buffer`, which are there during the call only. False: wait before reading more. */
+  receive(buffer: Buffer, start: number, end: number): boolean {
+    const reader = this.#reader;
+    if (this.#end.kind !== "open") return true;
+    if (reader.kind === "dump") {
+      this.#skip(reader, end - start);
+      return true;
+    }
+    if (reader.kind === "borrow" && this.#pieces.length === 0) {
+      return this.#lend(reader, buffer.subarray(start, end));
+    }
+    const piece = Buffer.allocUnsafe(end - start);
+    buffer.copy(piece, 0, start, end);
+    return this.push(piece);
+  }
+
   /** A piece that nobody else keeps. False: wait before reading more. */
   push(piece: Buffer): boolean {
     if (this.#end.kind !== "open") return true;
     const reader = this.#reader;
     switch (reader.kind) {
       case "dump":
-        reader.left -= piece.length;
-        if (reader.left < 0) this.#giveUp();
+        this.#skip(reader, piece.length);
         return true;
       case "pull": {
         const first = reader.waiting.shift();
@@ -107,6 +133,7 @@ export class IncomingBody {
       }
       case "none":
       case "gather":
+      case "borrow":
         break;
       default:
         reader satisfies never;
@@ -122,6 +149,7 @@ export class IncomingBody {
     const reader = this.#reader;
     if (reader.kind === "gather") reader.resolve(this.#pieces);
     else if (reader.kind === "dump") reader.resolve();
+    else if (reader.kind === "borrow") this.#lendHeld(reader);
     else if (reader.kind === "pull") {
       for (const each of reader.waiting) each.resolve({ done: true, value: undefined });
     }
@@ -132,7 +160,7 @@ export class IncomingBody {
     if (this.#end.kind !== "open") return;
     this.#end = { kind: "failed", error };
     const reader = this.#reader;
-    if (reader.kind === "gather" || reader.kind === "dump") {
+    if (reader.kind === "gather" || reader.kind === "dump" || reader.kind === "borrow") {
       this.#clear();
       reader.reject(error);
     } else if (reader.kind === "pull") {
@@ -179,6 +207,22 @@ export class IncomingBody {
     });
   }
 
+  /** Has `each` look at all bytes as they come; they are there during the call only. What it throws gives the rest up. */
+  borrow(keeper: object, each: (bytes: Buffer) => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.use();
+      const reader: Borrower = { kind: "borrow", keeper, each, resolve, reject };
+      this.#reader = reader;
+      this.#lendHeld(reader);
+    });
+  }
+
+  /** Whoever borrows can look at more: or has something to throw, and is asked with no bytes. */
+  borrowOn(): void {
+    const reader = this.#reader;
+    if (reader.kind === "borrow" && this.#lend(reader, noBytes)) this.#lendHeld(reader);
+  }
+
   /** Throws the rest away, and gives up after `maxBytes`. */
   dump(keeper: object, maxBytes: number): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -199,6 +243,35 @@ export class IncomingBody {
   leave(): void {
     this.#clear();
     if (this.#end.kind === "open") this.#giveUp();
+  }
+
+  #skip(reader: Extract<Reader, { kind: "dump" }>, bytes: number): void {
+    reader.left -= bytes;
+    if (reader.left < 0) this.#giveUp();
+  }
+
+  #lend(reader: Borrower, bytes: Buffer): boolean {
+    try {
+      return reader.each(bytes);
+    } catch (error) {
+      const isOpen = this.#end.kind === "open";
+      this.#end = { kind: "failed", error };
+      this.#clear();
+      reader.reject(error);
+      if (isOpen) this.#owner.cancel();
+      return true;
+    }
+  }
+
+  /** Lends what is held, then reads on, or tells of the end. */
+  #lendHeld(reader: Borrower): void {
+    for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift()) {
+      this.heldBytes -= piece.length;
+      if (!this.#lend(reader, piece)) return;
+    }
+    if (this.#end.kind === "open") this.#owner.resume();
+    else if (this.#end.kind === "ended") reader.resolve();
+    else reader.reject(this.#end.error);
   }
 
   /** Keeps `piece`. Small ones are joined from time to time: a chunk of one byte takes the memory of 150. */
