@@ -11,8 +11,9 @@ import * as neighbour from "./scenarios/neighbour.mjs";
 import * as origins from "./scenarios/origins.mjs";
 import * as queue from "./scenarios/queue.mjs";
 import * as surfaces from "./scenarios/surfaces.mjs";
+import * as transfer from "./scenarios/transfer.mjs";
 
-const scenarios = { get, surfaces, queue, origins, neighbour };
+const scenarios = { get, surfaces, transfer, queue, origins, neighbour };
 
 try {
   await main();
