@@ -239,9 +239,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
   }
 
-  /** Takes the limits of its service: idle connections over them go at once, busy ones when they are released. */
+  /** Keeps to the limits that its service has now: idle connections over them go at once, busy ones when they are released. */
   configure(now: Msecs): void {
-    this.budget.limit = this.options.maxSockets;
     this.#world.keepWithin(this.budget, now);
     this.idle.trim(now);
     for (const connection of this.roster.connections) {

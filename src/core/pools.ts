@@ -247,7 +247,10 @@ export class Pools<R extends PendingRequest, T> {
     }
     this.#recount();
     for (const [pool, handover] of moved) resume(pool, handover, now);
-    for (const { lanes, roster } of pools) lanes.setDialing(roster.dialingCount);
+    for (const { budget, lanes, options, roster } of pools) {
+      budget.limit = options.maxSockets;
+      lanes.setDialing(roster.dialingCount);
+    }
     this.keepWithin(this.budget, now);
     for (const service of this.#services.values()) this.keepWithin(service.budget, now);
     for (const pool of pools) pool.configure(now);

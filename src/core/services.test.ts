@@ -165,6 +165,20 @@ test("a dial that was for a request of a lane that is gone is for it still", () 
   assert.ok(requests.every((each) => each.isHolding));
 });
 
+test("a lowered maxSockets leaves a lane what is reserved for it, also while dials for others are under way", () => {
+  const services = { s: { origins: ["a"], lanes: { x: { reservedSockets: 2 }, y: {} } } };
+  const world = manualWorld({ maxSockets: 5 }, { dials: "wait", services });
+  const ofY = world.acquireMany(3, a, { lane: "y" });
+  world.configure({ maxSockets: 3 });
+  for (const each of world.dialing) world.dialed(each);
+  assert.deepEqual(
+    ofY.map((each) => each.isHolding),
+    [true, false, false],
+  );
+  const ofX = world.acquireMany(2, a, { lane: "x" });
+  assert.ok(ofX.every((each) => each.isHolding));
+});
+
 test("a weight that changes counts from the next turn on", () => {
   const services = (weight: number): ManualServices => ({
     s: { origins: ["a"], lanes: { x: { weight }, y: {} } },
