@@ -483,6 +483,9 @@ export class CoreInvariants {
     if (this.#world.isReacting && request.enqueuedAt === this.#world.now) return;
     for (let each = place.queue.head; each !== null; each = each.behind as ManualRequest | null) {
       if (each.sequence > request.sequence) return;
+      // It came while a connection was looked for, when the port was told of a stale one: it began to wait before
+      // `request` had its number, and yet came after it.
+      if (each.id > request.id) continue;
       holds(
         each.resending !== null
           ? connection.requestCount > 1 ||
