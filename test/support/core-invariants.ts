@@ -479,6 +479,9 @@ export class CoreInvariants {
   #overtakesNobody(request: ManualRequest, connection: ManualConnection): void {
     const place = request.place as ManualLane;
     if (place.lane.options.overload === "newest-first") return;
+    // What is sent again had its turn already: before the lanes were changed, perhaps, so that one who came first waits
+    // beside it now.
+    if (request.resending !== null && this.#world.acquiring === request) return;
     // When the port acquires inside `retire`, its request may wait already.
     if (this.#world.isReacting && request.enqueuedAt === this.#world.now) return;
     for (let each = place.queue.head; each !== null; each = each.behind as ManualRequest | null) {
