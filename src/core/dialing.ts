@@ -76,6 +76,8 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
       pool.waiting.refuse(next, errorFor(next), now);
     }
     if (!this.warmUp.isOver) this.warmUp.fail(errorFor(null));
+    lanes.lineUp();
+    this.#world.offer(pool.budget);
     this.#world.touch(pool); // again: the port may have had events of its own meanwhile
   }
 

@@ -134,6 +134,14 @@ export class Lanes<R extends PendingRequest, T> {
     }
   }
 
+  /** Who needs a dial stands in line at once: pools that want the same places may be looked at before this one. */
+  lineUp(): void {
+    const client = this.#pool.service.budget.parent;
+    for (const each of this.waiting) {
+      if (each.nextToDial !== null) each.waitAt(each.waitingAt ?? client);
+    }
+  }
+
   /** Of all requests that dials are for, the one that has waited longest. */
   longestCovered(): R | null {
     const lane = leastOf(this.waiting, (each) => each.longestCovered?.sequence ?? null);

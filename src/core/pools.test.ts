@@ -84,6 +84,26 @@ test("a new request does not overtake another origin's request that waits for th
   assert.equal(late.outcome, null);
 });
 
+test("a request whose dial failed another one is back in its place in line at once", () => {
+  for (const isFollowed of [true, false]) {
+    const services = { s: { origins: ["a"], lanes: { x: {}, y: { maxSockets: 1 } } } };
+    const options = { maxTotalSockets: 2, connectTimeoutMsecs: 10 };
+    const world = manualWorld(options, { ...byHand, services });
+    world.acquireMany(2, a, { lane: "y" }); // the second one may not have a dial of its own
+    const first = world.acquire(a, { lane: "x" });
+    world.acquire(b);
+    if (isFollowed) world.acquire(a, { lane: "x" });
+    world.acquire(b, { queueTimeoutMsecs: 15 });
+    world.configure({ maxTotalSockets: 1 });
+    // Both dials fail, each with one of the requests in `y`; and a request of `b` gives up in the same tick.
+    world.suspend(20);
+    world.tick();
+    assert.deepEqual([world.refusals.length, world.dialing.length], [3, 1]);
+    world.dialed();
+    assert.equal(world.grantedTo(), first);
+  }
+});
+
 test("when the first in line gives up, its place in line goes to the next", () => {
   const world = manualWorld({ maxTotalSockets: 1 });
   const holder = world.acquire(a);

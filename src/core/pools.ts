@@ -250,6 +250,7 @@ export class Pools<R extends PendingRequest, T> {
     for (const { budget, lanes, options, roster } of pools) {
       budget.limit = options.maxSockets;
       lanes.setDialing(roster.dialingCount);
+      lanes.lineUp();
     }
     this.keepWithin(this.budget, now);
     for (const service of this.#services.values()) this.keepWithin(service.budget, now);

@@ -179,6 +179,14 @@ test("a lowered maxSockets leaves a lane what is reserved for it, also while dia
   assert.ok(ofX.every((each) => each.isHolding));
 });
 
+test("lanes that begin anew wait on in the order of before, also across origins", () => {
+  const services = { s: { origins: ["a", "b"] } };
+  const world = manualWorld({ maxTotalSockets: 1 }, { dials: "wait", services });
+  for (const origin of [c, a, b]) world.acquire(origin);
+  world.configure({ maxTotalSockets: 2 }, { s: { origins: ["a", "b"], lanes: { x: {} } } });
+  assert.equal(world.dialing.at(-1)?.pool.origin, a);
+});
+
 test("a weight that changes counts from the next turn on", () => {
   const services = (weight: number): ManualServices => ({
     s: { origins: ["a"], lanes: { x: { weight }, y: {} } },

@@ -75,7 +75,10 @@ export class CoreInvariants {
     for (const other of this.#world.pools.all) {
       if (other === pool || other.budget.isFull || other.service.budget.isFull) continue;
       for (const lane of other.lanes.waiting) {
-        if (lane.waitingAt !== client || lane.heapIndex === -1 || !this.#mayClaim(lane)) continue;
+        // Who stands in no line is about to be looked at, unless its origin is not to be dialed now.
+        const isWaiting = lane.waitingAt !== null && lane.heapIndex !== -1;
+        if (isWaiting ? lane.waitingAt !== client : this.#failures.has(other)) continue;
+        if (!this.#mayClaim(lane)) continue;
         const sequence = lane.nextSequence ?? Number.POSITIVE_INFINITY;
         holds(sequence >= own, `a dial for ${pool.origin} is made before one of ${other.origin}`);
       }
