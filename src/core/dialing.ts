@@ -120,6 +120,17 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     return false;
   }
 
+  /** True when a request that is first of its lane needs a fresh connection, and all places are taken. */
+  get needsRoom(): boolean {
+    const { budget, lanes } = this.pool;
+    for (const place of lanes.waiting) {
+      const first = place.queue.head;
+      if (first === null || first.resending === null || first.covered) continue;
+      if (place.mayClaim && budget.firstFull() !== null) return true;
+    }
+    return false;
+  }
+
   /** Dials, and tells those who warm up. */
   review(now: Msecs): void {
     this.demand(now);

@@ -336,7 +336,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
           this.retire(connection, "total-limit", now);
           return;
         }
-        if (!isFresh && this.#needsRoom()) {
+        if (!isFresh && this.dialing.needsRoom) {
           this.retire(connection, "made-room", now);
           return;
         }
@@ -441,16 +441,6 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     if (this.budget.isExceeded()) return "max-sockets";
     if (this.#world.isClosing && this.lanes.count === 0) return "client-closed";
     return null;
-  }
-
-  /** True when a request that is first of its lane needs a fresh connection, and all places are taken. */
-  #needsRoom(): boolean {
-    for (const place of this.lanes.waiting) {
-      const first = place.queue.head;
-      if (first === null || first.resending === null || first.covered) continue;
-      if (place.mayClaim && this.budget.firstFull() !== null) return true;
-    }
-    return false;
   }
 
   #isEmpty(): boolean {
