@@ -76,6 +76,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
       pool.waiting.refuse(next, errorFor(next), now);
     }
     if (!this.warmUp.isOver) this.warmUp.fail(errorFor(null));
+    // A pool that is looked at before this one stands behind whom the dial was for, and has its turn after it.
     lanes.lineUp();
     this.#world.offer(pool.budget);
     this.#world.touch(pool); // again: the port may have had events of its own meanwhile

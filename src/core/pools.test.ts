@@ -104,6 +104,28 @@ test("a request whose dial failed another one is back in its place in line at on
   }
 });
 
+test("a back-off that ends in the tick in which another origin's dial fails lets neither wait", () => {
+  const services = { s: { origins: ["a"], lanes: { x: {}, y: { maxSockets: 1 } } } };
+  const world = manualWorld({ connectTimeoutMsecs: 10 }, { ...byHand, services });
+  for (let failure = 0; failure < 2; failure++) {
+    world.acquire(b);
+    world.dialFailed();
+  }
+  world.advance(21);
+  world.acquireMany(2, a, { lane: "y" }); // the second one may not have a dial of its own
+  world.advance(5);
+  world.acquire(a, { lane: "x" });
+  world.acquire(b);
+  assert.deepEqual(world.counts(b), { open: 0, idle: 0, busy: 0, dialing: 0, pending: 1 });
+  // The first dial fails with the first request, and the other one is for the second, which came before the third.
+  world.suspend(9);
+  world.tick();
+  assert.deepEqual(
+    world.dialing.map((each) => each.pool.origin),
+    [a, a, b],
+  );
+});
+
 test("when the first in line gives up, its place in line goes to the next", () => {
   const world = manualWorld({ maxTotalSockets: 1 });
   const holder = world.acquire(a);
