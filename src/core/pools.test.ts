@@ -126,6 +126,18 @@ test("a back-off that ends in the tick in which another origin's dial fails lets
   );
 });
 
+test("warm-up comes after all who wait, and is not forgotten for those who wait for something else", () => {
+  const world = manualWorld({ maxTotalSockets: 2, maxSockets: 2 });
+  const waiting = world.acquireMany(3, a)[2];
+  world.cancel(world.acquire(b));
+  world.configure({ maxTotalSockets: 3, minFreeSockets: 1 });
+  assert.deepEqual([waiting?.isHolding, world.counts(b).idle], [false, 1]);
+  world.configure({ maxSockets: 3 });
+  assert.deepEqual([waiting?.isHolding, world.counts(b).idle], [true, 0]);
+  world.configure({ maxSockets: 4, maxTotalSockets: 5 });
+  assert.deepEqual([world.counts(a).idle, world.counts(b).idle], [1, 1]);
+});
+
 test("when the first in line gives up, its place in line goes to the next", () => {
   const world = manualWorld({ maxTotalSockets: 1 });
   const holder = world.acquire(a);

@@ -42,6 +42,8 @@ export class Pools<R extends PendingRequest, T> {
   readonly #byKey = new Map<string, Pool<R, T>>();
   /** Pools to review. */
   readonly #touched: Pool<R, T>[] = [];
+  /** Of these, pools in which nobody waits. Their warm-up comes after all who wait, in whatever pool. */
+  readonly #quiet: Pool<R, T>[] = [];
   /** Shared budgets in which a permit or an idle connection may have become free for those who wait. */
   readonly #offered = new Set<Budget<R, T>>();
   #isSettling = false;
@@ -324,18 +326,28 @@ export class Pools<R extends PendingRequest, T> {
       for (;;) {
         const pool = this.#touched.pop();
         if (pool !== undefined) {
-          pool.isTouched = false;
-          pool.review(now);
+          if (pool.lanes.count > 0) this.#review(pool, now);
+          else this.#quiet.push(pool);
           continue;
         }
         const [budget] = this.#offered;
-        if (budget === undefined) return;
-        this.#offered.delete(budget);
-        this.#serveWaiting(budget, now);
+        if (budget !== undefined) {
+          this.#offered.delete(budget);
+          this.#serveWaiting(budget, now);
+          continue;
+        }
+        const quiet = this.#quiet.pop();
+        if (quiet === undefined) return;
+        this.#review(quiet, now);
       }
     } finally {
       this.#isSettling = false;
     }
+  }
+
+  #review(pool: Pool<R, T>, now: Msecs): void {
+    pool.isTouched = false;
+    pool.review(now);
   }
 
   /** Who is first in line dials, or finds that it still cannot. */
