@@ -121,11 +121,13 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     return false;
   }
 
-  /** True when a request that is first of its lane needs a fresh connection, and all places are taken. */
+  /** True when a request that is next in its lane needs a fresh connection, and all places are taken. */
   get needsRoom(): boolean {
     const { budget, lanes } = this.pool;
     for (const place of lanes.waiting) {
-      const first = place.queue.head;
+      let first = place.queue.head;
+      // Those before it that are sent again have a dial each, and no use for what is free either.
+      while (first?.covered && first.resending !== null) first = first.behind as R | null;
       if (first === null || first.resending === null || first.covered) continue;
       if (place.mayClaim && budget.firstFull() !== null) return true;
     }

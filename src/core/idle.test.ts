@@ -114,6 +114,27 @@ test("a request that waits for a fresh connection, with no place for one, gets t
   assert.equal(world.counts().dialing, 1);
 });
 
+test("room is made for every request that waits for a fresh connection", () => {
+  const services = { s: { origins: ["a"], lanes: { x: { overload: "newest-first" } } } } as const;
+  const world = manualWorld({ maxSockets: 2 }, { ...byHand, services });
+  const acquireBoth = () => world.acquireMany(2, "http://a.test", { lane: "x" });
+  const first = acquireBoth();
+  for (const connection of world.dialing) world.dialed(connection);
+  for (const each of first) world.release(each);
+  const resent = acquireBoth();
+  for (const each of resent) world.fail(each);
+  // Their dials serve who came later, so that they need two more.
+  const later = acquireBoth();
+  for (const connection of world.dialing) world.dialed(connection);
+  for (const each of later) {
+    const { connection } = each;
+    world.release(each);
+    assert.equal(world.retiredFor(connection), "made-room");
+  }
+  for (const connection of world.dialing) world.dialed(connection);
+  assert.ok(resent.every((each) => each.isHolding));
+});
+
 test("a pool does not yield its place to its own requests that wait for longer", () => {
   const world = manualWorld({ maxTotalSockets: 1 }, byHand);
   const first = world.acquire();
