@@ -76,7 +76,8 @@ export function toHandlerError(error: unknown): Error {
     return under(error.requestSent ? "ClientDestroyedError" : "ClientClosedError", error);
   }
   if (error instanceof InvalidRequestError) {
-    const isLength = error.message.includes("content-length");
+    // A length that the body has not, as opposed to one that is no number.
+    const isLength = /content-length (is|of) \d/.test(error.message);
     return under(isLength ? "RequestContentLengthMismatchError" : "InvalidArgumentError", error);
   }
   if (error instanceof ResponseParseError && error.problem.includes("maxHeaderBytes")) {
