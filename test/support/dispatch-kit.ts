@@ -155,7 +155,7 @@ export function recorder(kind: HandlerKind, behaviour: Behaviour = {}): Recorder
 /** Dispatches and waits for the last callback. */
 export async function dispatched(
   dispatcher: Pick<ClientDispatcher, "dispatch">,
-  options: Partial<DispatchOptions> & { origin?: string | URL },
+  options: Partial<DispatchOptions>,
   kind: HandlerKind = "modern",
   behaviour?: Behaviour,
 ): Promise<Recorder> {
