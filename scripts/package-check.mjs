@@ -28,8 +28,14 @@ if (clock.now() !== 5) throw new Error("the clock stands at " + clock.now());
 FaultProxy.listen({ target: "http://127.0.0.1:1" }).then((proxy) => proxy.close());
 `;
 
+const useUndici = `const undo = it.install(new Client());
+undo();
+if (new Client().dispatcher().closed) throw new Error("closed");
+`;
+
 const typedUse = `import { Client, type ClientOptions } from "keepline";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
+import { asDispatcher, install } from "keepline/undici";
 
 const options: ClientOptions = { maxSockets: 2 };
 export const client: Client = new Client(options);
@@ -40,6 +46,11 @@ export const timed: ClientOptions = { clock: new ManualClock() };
 export const server: Promise<ScriptedOrigin> = ScriptedOrigin.listen(() => {});
 // @ts-expect-error
 FaultProxy.listen({ target: 5 });
+export const undo: () => void = install(client);
+export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
+export const dispatcher: object = asDispatcher<object>(client.dispatcher());
+// @ts-expect-error
+install(5);
 `;
 
 const compilerOptions = {
@@ -70,6 +81,8 @@ function checkPackage() {
       "dist/index.d.ts",
       "dist/testing/index.js",
       "dist/testing/index.d.ts",
+      "dist/surfaces/undici/index.js",
+      "dist/surfaces/undici/index.d.ts",
       "dist/cli/main.js",
       "LICENSE",
       "README.md",
@@ -108,6 +121,17 @@ function checkPackage() {
   write("testing.cjs", `const ${names} = require("keepline/testing");\n${useTesting}`);
   check("import of keepline/testing works", () => failureOf(node("testing.mjs")));
   check("require() of keepline/testing works", () => failureOf(node("testing.cjs")));
+
+  write(
+    "undici.mjs",
+    `import { Client } from "keepline";\nimport * as it from "keepline/undici";\n${useUndici}`,
+  );
+  write(
+    "undici.cjs",
+    `const { Client } = require("keepline");\nconst it = require("keepline/undici");\n${useUndici}`,
+  );
+  check("import of keepline/undici works without undici", () => failureOf(node("undici.mjs")));
+  check("require() of keepline/undici works without undici", () => failureOf(node("undici.cjs")));
 
   check("TypeScript accepts its types", () => {
     // What a stranger's project has besides keepline: Node's types.

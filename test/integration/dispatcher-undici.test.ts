@@ -46,6 +46,9 @@ for (const [name, undici] of undicis) {
     assert.equal(got.statusCode, 200);
     assert.equal(got.headers["x-method"], "GET");
     assert.equal(await got.body.text(), "GET /path?a=b ");
+    const again = await undici.request(origin, { dispatcher });
+    assert.equal(await again.body.text(), "GET / ");
+    assert.equal(statsOf(client).opened, 1);
     const posted = await undici.request(origin, {
       dispatcher,
       method: "POST",
@@ -53,8 +56,7 @@ for (const [name, undici] of undicis) {
       query: { q: 1 },
     });
     assert.equal(await posted.body.text(), "POST /?q=1 hello");
-    assert.equal(statsOf(client).requests, 2);
-    assert.equal(statsOf(client).opened, 1);
+    assert.equal(statsOf(client).requests, 3);
   });
 
   test(`${name}: stream and pipeline go both ways`, async (t) => {

@@ -25,10 +25,11 @@ test("fetch goes through the client's pool and reuses its sockets", async (t) =>
     assert.deepEqual(response.headers.getSetCookie(), ["c=1", "d=2"]);
     assert.equal(await response.text(), "/x?y");
   }
+  assert.equal(statsOf(client).requests, 2);
+  assert.equal(statsOf(client).opened, 1);
   const request = new Request(`${server.origin}/r`, { method: "PUT", body: "r" });
   assert.equal(await (await client.fetch(request)).text(), "/r");
   assert.equal(statsOf(client).requests, 3);
-  assert.equal(statsOf(client).opened, 1);
 });
 
 test("fetch follows redirects, with the body where the status keeps it", async (t) => {
