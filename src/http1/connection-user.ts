@@ -14,6 +14,11 @@ import type { SocketLoan } from "./loan.ts";
 export abstract class ConnectionUser extends PendingRequest {
   /** It has the lease of `connection`. */
   abstract use(connection: Http1Connection, now: Msecs): void;
+  /** It is sent with all others of this turn of the event loop, rather than by itself. */
+  get sendsAtEndOfTurn(): boolean {
+    return false;
+  }
+
   /** It gets no connection. */
   abstract refused(error: KeeplineError): void;
 }

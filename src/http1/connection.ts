@@ -62,7 +62,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   /** The response is complete, and the read that completed it is not yet accounted for. */
   #isComplete = false;
   #isPaused = false;
-  /** What came with the response that ended last may not have been read wholly. */
+  /** What came with the response that ended last may not have been read wholly, or a request is sent at the end of the turn. */
   #isUnsettled = false;
   /** Who waits for that. */
   #heldBack: ConnectionUser | null = null;
@@ -330,6 +330,10 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
       // either would let the loop wait for other events first.
       setImmediate(() => setImmediate(() => this.#beginLate(user)));
       return true;
+    }
+    if (user.sendsAtEndOfTurn && !this.#isUnsettled) {
+      this.#isUnsettled = true;
+      atEndOfTurn(this);
     }
     if (this.#isUnsettled) this.#heldBack = user;
     return this.#isUnsettled;
