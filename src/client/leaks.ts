@@ -173,6 +173,8 @@ export interface Leak {
   readonly msecs: Msecs;
   readonly heldBytes: number;
   readonly frames: string | null;
+  /** Further requests do not note where they are made either. */
+  readonly isNeverNoted?: boolean;
 }
 
 /** Emits the warning `KEEPLINE_LEAK`. */
@@ -186,9 +188,11 @@ export function warnOfLeak(leak: Leak): void {
       type: "KeeplineWarning",
       code: "KEEPLINE_LEAK",
       detail:
-        frames === null
-          ? "Where the request was made was not noted. Further requests to this origin note it."
-          : `The request was made here:\n${frames}`,
+        frames !== null
+          ? `The request was made here:\n${frames}`
+          : leak.isNeverNoted === true
+            ? "Where a request of a dispatcher was made is not noted."
+            : "Where the request was made was not noted. Further requests to this origin note it.",
     },
   );
 }

@@ -161,6 +161,14 @@ for (const kind of kinds) {
     assert.equal(server.connectionCount, 0);
   });
 
+  test(`a ${kind} handler gets whatever it aborts with`, async (t) => {
+    const dispatcher = makeClient(t).dispatcher();
+    const told = await dispatched(dispatcher, { origin: "http://127.0.0.1:1" }, kind, {
+      start: (self) => self.abort("a string" as never),
+    });
+    assert.equal(told.error, "a string");
+  });
+
   test(`a ${kind} handler can abort a request that waits for a socket, at once`, async (t) => {
     const server = await holdingServer(t);
     const client = makeClient(t, { maxSockets: 1 });

@@ -2,6 +2,7 @@
  * A dispatcher is a view of its client: it shares limits, lanes and sockets, and ends without ending the client.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { Client, InvalidOptionError } from "../../src/index.ts";
 import type { DispatchHandler, DispatchOptions } from "../../src/surfaces/undici/index.ts";
@@ -94,6 +95,11 @@ test("close waits for the requests of its dispatcher alone, and refuses new ones
   const { response } = await server.next();
   const closed = dispatcher.close();
   const alsoClosed = new Promise<unknown>((resolve) => dispatcher.close(resolve));
+  const idle = client.dispatcher();
+  const idleClosed = idle.close();
+  assert.equal((await dispatched(idle, { origin })).error?.code, "UND_ERR_CLOSED");
+  await idleClosed;
+  assert.equal((await dispatched(idle, { origin })).error?.code, "UND_ERR_DESTROYED");
   assert.equal(dispatcher.closed, true);
   assert.equal(dispatcher.destroyed, false);
   const late = await dispatched(dispatcher, { origin }, "legacy");
@@ -185,6 +191,26 @@ test("a composed dispatcher passes close, destroy and compose on", async (t) => 
   await composed.close();
   assert.equal(inner.destroyed, true);
   assert.equal(composed.closed && composed.destroyed, true);
+});
+
+test("a response that nobody takes is reported once, with its dispatcher's service and lane", async (t) => {
+  const server = await plainServer(t, (_request, response) => {
+    response.end(Buffer.alloc(4_000_000));
+  });
+  const { origin } = server;
+  const client = makeClient(t, { leakTimeoutMsecs: 20 });
+  const warned = once(process, "warning");
+  const told = recorder("modern", { data: ({ chunks }) => chunks.length < 3 });
+  client.dispatcher().dispatch({ ...get, origin }, told.handler);
+  const [warning] = (await warned) as [Error & { code: string; detail: string }];
+  assert.equal(warning.code, "KEEPLINE_LEAK");
+  assert.match(warning.message, /service default, lane default/);
+  assert.match(warning.detail, /a request of a dispatcher/);
+  told.resume();
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  told.resume();
+  await told.over;
+  assert.equal(statsOf(client).leaked.reported, 1);
 });
 
 test("a response that nobody takes does not keep its process alive, and takes no socket from others for ever", async (t) => {

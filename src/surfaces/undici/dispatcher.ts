@@ -255,9 +255,11 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
 
   #endIfIdle(): void {
     if (this.#underWay.size > 0 || this.#state.kind !== "closing") return;
-    const { callbacks } = this.#state;
-    this.#state = { kind: "destroyed" };
+    // Who closes and asks again at once is told that it is closed.
     queueMicrotask(() => {
+      if (this.#state.kind !== "closing") return;
+      const { callbacks } = this.#state;
+      this.#state = { kind: "destroyed" };
       for (const callback of callbacks) callback(null, null);
     });
   }

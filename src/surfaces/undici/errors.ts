@@ -63,11 +63,9 @@ export function invalidArgument(message: string): DispatchError {
   return new DispatchError("InvalidArgumentError", message);
 }
 
-/** `error` as a handler gets it. */
+/** `error` as a handler gets it. What a program has aborted with stays what it is, whatever it is. */
 export function toHandlerError(error: unknown): Error {
-  if (!(error instanceof KeeplineError)) {
-    return error instanceof Error ? error : new DispatchError("AbortError", String(error), error);
-  }
+  if (!(error instanceof KeeplineError)) return error as Error;
   if (error instanceof HeadersTimeoutError) return under("HeadersTimeoutError", error);
   if (error instanceof BodyTimeoutError) return under("BodyTimeoutError", error);
   if (error instanceof ConnectTimeoutError) return under("ConnectTimeoutError", error);

@@ -4,6 +4,7 @@
  * when it paused waits here. When the exchange is over it holds no deadline and no connection.
  */
 import type { Socket } from "node:net";
+import { warnOfLeak } from "../../client/leaks.ts";
 import type { ResolvedService } from "../../client/service-options.ts";
 import { type Stage, stageWords } from "../../client/stage.ts";
 import type { Msecs } from "../../core/clock.ts";
@@ -71,6 +72,8 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
   /** The response has ended while the handler was paused. */
   #heldTrailers: readonly string[] | null = null;
   #whole: WholeDeadline | null = null;
+  #pausedAt: Msecs = 0;
+  #isReported = false;
 
   constructor(
     world: DispatchWorld,
@@ -101,6 +104,15 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
 
   override get asksForTunnel(): boolean {
     return this.#request.asksForTunnel;
+  }
+
+  /**
+   * Each write wakes a server that has nothing to do, and to be preempted by it costs as much as the request: at the end
+   * of the turn, with others, 50 requests at once through undici's `request` took 54 µs each instead of 71. One by one
+   * they cost the same.
+   */
+  override get sendsAtEndOfTurn(): boolean {
+    return true;
   }
 
   /**
@@ -279,8 +291,10 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
         this.#timedOut(new BodyTimeoutError(this.#bodyTimeoutMsecs, body, context));
         return;
       }
-      case "waiting":
       case "paused":
+        this.#leaked();
+        return;
+      case "waiting":
       case "over":
         return;
       default:
@@ -317,8 +331,26 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
   #pause(): void {
     if (this.#stage !== "receiving") return;
     this.#stage = "paused";
-    this.#world.pools.timers.clear(this);
+    const now = this.#world.clock();
+    this.#pausedAt = now;
+    const { leakTimeoutMsecs } = this.#service.options;
+    if (this.#isReported) this.#world.pools.timers.clear(this);
+    else this.#world.pools.timers.set(this, now + leakTimeoutMsecs, now);
     this.#world.paused();
+  }
+
+  /** Nobody has read on for `leakTimeoutMsecs`: it is reported once, if it keeps a connection from others. */
+  #leaked(): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    this.#isReported = true;
+    const { id, pool } = connection.lease;
+    pool.tally.leaked.reported++;
+    const { method, lane } = this;
+    const where = { method, origin: this.#origin, service: this.#service.name, lane };
+    const heldBytes = this.#held.reduce((sum, piece) => sum + piece.length, 0);
+    const msecs = this.#world.clock() - this.#pausedAt;
+    warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames: null, isNeverNoted: true });
   }
 
   #timedOut(error: KeeplineError): void {
