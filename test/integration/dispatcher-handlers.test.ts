@@ -397,6 +397,24 @@ test("a handler that lacks a callback for its request is refused", async (t) => 
   assert.equal(none.error?.message, "opts must be an object.");
 });
 
+test("a controller that pauses between two reads holds back what comes next, and the end", async (t) => {
+  const server = await holdingServer(t);
+  const { origin } = server;
+  const client = makeClient(t);
+  const told = recorder("modern");
+  client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
+  const { response } = await server.next();
+  response.write("one");
+  await until(() => told.text === "one");
+  told.controller?.pause();
+  response.end("two");
+  await until(() => client.stats().client.sockets.idle === 1);
+  assert.equal(told.text, "one");
+  told.controller?.resume();
+  assert.equal(told.text, "onetwo");
+  assert.equal(told.events.at(-1), "end");
+});
+
 test("a controller knows whether it is paused or aborted, and what came raw", async (t) => {
   const server = await rawServer(t, async (connection) => {
     await connection.request();

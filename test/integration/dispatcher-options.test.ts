@@ -170,6 +170,21 @@ test("an abort lets the stream go that was to be sent", async (t) => {
   await until(() => body.destroyed);
 });
 
+test("an abort lets the stream go of a request that was never sent", async (t) => {
+  const server = await holdingServer(t);
+  const { origin } = server;
+  const dispatcher = makeClient(t, { maxSockets: 1 }).dispatcher();
+  const first = recorder("modern");
+  dispatcher.dispatch({ origin, path: "/", method: "GET" }, first.handler);
+  await server.next();
+  const body = new PassThrough();
+  const told = recorder("modern");
+  dispatcher.dispatch({ origin, path: "/", method: "POST", body }, told.handler);
+  told.abort();
+  await until(() => body.destroyed);
+  first.abort();
+});
+
 test("expectContinue holds the body until the server asks for it", async (t) => {
   const asked = await plainServer(t);
   const { origin } = asked;
