@@ -122,7 +122,8 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     this.#loan ??= new SocketLoan(this, this.#socket, this.#world);
     this.#loan.borrower = borrower;
     this.#reference();
-    if (!this.#mustWait(borrower)) this.#loan.start(now);
+    if (this.#socket.destroyed) this.#loan.destroyed(borrower, now);
+    else if (!this.#mustWait(borrower)) this.#loan.start(now);
   }
 
   /** The socket, which is the program's from now on: the pool counts it no more. */
@@ -405,7 +406,10 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
       const now = this.#world.clock();
       const borrower = this.#loan?.borrower ?? null;
       if (borrower !== null) this.#loan?.closed(borrower, now);
-      else this.#world.pools.lost(this.lease, "server-closed", now);
+      // A program that had the socket once may have closed it.
+      else if (this.#error === undefined && !this.#socket.readableEnded) {
+        this.#world.pools.lost(this.lease, "socket-error", now);
+      } else this.#world.pools.lost(this.lease, "server-closed", now);
       return;
     }
     this.#now = this.#world.clock();

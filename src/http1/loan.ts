@@ -100,6 +100,14 @@ export class SocketLoan {
     else this.#retry(borrower, "server-closed", now);
   }
 
+  /** The program, which had the socket before, has closed it: `borrower` gets another one, and nothing is learned of the server. */
+  destroyed(borrower: SocketBorrower, now: Msecs): void {
+    this.#end();
+    const { pools } = this.#world;
+    pools.lost(this.lease, "socket-error", now);
+    pools.acquire(this.lease.pool, borrower, now);
+  }
+
   /** Nobody has the socket any more. */
   void(): void {
     this.#end();

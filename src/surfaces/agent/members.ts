@@ -134,7 +134,7 @@ function limitAccessor(name: Limit): PropertyDescriptor {
     set(this: object, value: unknown): void {
       const pooling = poolings.get(this);
       if (pooling === undefined) return; // Node's constructor
-      checkAgentOption(name, value, `agent.${name} =`);
+      checkAgentOption(name, value, "agent");
       pooling.change({ [name]: value } as Partial<CoreOptions>);
     },
   };
