@@ -33,7 +33,23 @@ undo();
 if (new Client().dispatcher().closed) throw new Error("closed");
 `;
 
+const useAgent = `if (!(new Agent() instanceof http.Agent)) throw new Error("Agent is none of Node's");
+if (!(new HttpsAgent().keepAlive)) throw new Error("keepAlive is off");
+`;
+
+const useModules = `for (const [own, node] of [[http, nodeHttp], [https, nodeHttps]]) {
+  const missing = Object.keys(node).filter((name) => !(name in own));
+  if (missing.length > 0) throw new Error("missing: " + missing.join());
+  own.globalAgent = own.globalAgent;
+  if (own.request === node.request) throw new Error("request is Node's");
+}
+`;
+
 const typedUse = `import { Client, type ClientOptions } from "keepline";
+import nodeHttp from "node:http";
+import { Agent, type AgentOptions, HttpsAgent } from "keepline/agent";
+import http, { type IncomingMessage } from "keepline/http";
+import https from "keepline/https";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
 
@@ -51,6 +67,23 @@ export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
 export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
+export const agentOptions: AgentOptions = { maxSockets: 2, maxPending: 5, localAddress: "127.0.0.1" };
+export const agent: nodeHttp.RequestOptions["agent"] = new Agent(agentOptions);
+export const secure: nodeHttp.RequestOptions["agent"] = new HttpsAgent({ ca: "…" });
+// @ts-expect-error
+new Agent({ maxSockets: "two" });
+class Custom extends Agent {
+  override keepSocketAlive(): boolean {
+    return false;
+  }
+}
+export const shared: nodeHttp.Agent = client.httpAgent({ lane: "default" });
+export function read(response: http.IncomingMessage): IncomingMessage {
+  return response;
+}
+export const request: nodeHttp.ClientRequest = http.get("http://127.0.0.1:1", { agent: new Custom() });
+request.on("error", () => {});
+export const second: nodeHttp.ClientRequest = https.request({ host: "127.0.0.1", agent: false });
 `;
 
 const compilerOptions = {
@@ -79,6 +112,12 @@ function checkPackage() {
     const needed = [
       "dist/index.js",
       "dist/index.d.ts",
+      "dist/surfaces/agent/index.js",
+      "dist/surfaces/agent/index.d.ts",
+      "dist/surfaces/http.js",
+      "dist/surfaces/http.d.ts",
+      "dist/surfaces/https.js",
+      "dist/surfaces/https.d.ts",
       "dist/testing/index.js",
       "dist/testing/index.d.ts",
       "dist/surfaces/undici/index.js",
@@ -132,6 +171,31 @@ function checkPackage() {
   );
   check("import of keepline/undici works without undici", () => failureOf(node("undici.mjs")));
   check("require() of keepline/undici works without undici", () => failureOf(node("undici.cjs")));
+  const agents = "{ Agent, HttpsAgent }";
+  write(
+    "agent.mjs",
+    `import http from "node:http";\nimport ${agents} from "keepline/agent";\n${useAgent}`,
+  );
+  write(
+    "agent.cjs",
+    `const http = require("node:http");\nconst ${agents} = require("keepline/agent");\n${useAgent}`,
+  );
+  check("import of keepline/agent works", () => failureOf(node("agent.mjs")));
+  check("require() of keepline/agent works", () => failureOf(node("agent.cjs")));
+  const modules = [
+    ["http", "keepline/http"],
+    ["https", "keepline/https"],
+    ["nodeHttp", "node:http"],
+    ["nodeHttps", "node:https"],
+  ];
+  const imports = modules.map(([name, from]) => `import ${name} from "${from}";`).join("\n");
+  const requires = modules.map(([name, from]) => `const ${name} = require("${from}");`).join("\n");
+  write("modules.mjs", `${imports}\n${useModules}`);
+  write("modules.cjs", `${requires}\n${useModules}`);
+  check("import of keepline/http and keepline/https works", () => failureOf(node("modules.mjs")));
+  check("require() of keepline/http and keepline/https works", () =>
+    failureOf(node("modules.cjs")),
+  );
 
   check("TypeScript accepts its types", () => {
     // What a stranger's project has besides keepline: Node's types.

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { test } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { makeCertificate } from "../../src/cli/certificate.ts";
-import { begin, countOf, failure, get, makeHttpsAgent } from "../support/agent-kit.ts";
+import { begin, countOf, failure, finish, get, makeHttpsAgent } from "../support/agent-kit.ts";
 import { until } from "../support/client-kit.ts";
 import { certificate, tlsServer } from "../support/loopback.ts";
 
@@ -86,8 +86,10 @@ test("a further socket resumes the TLS session", async (t) => {
   const isReused = new Promise((resolve) => {
     request.once("socket", (socket: TLSSocket) => resolve(socket.isSessionReused()));
   });
+  const done = finish(request);
   request.end();
   assert.equal(await isReused, true);
+  await done;
 });
 
 test("keylog of the agent tells of the secrets of its sockets, those of later ones included", async (t) => {
