@@ -27,6 +27,8 @@ test("a request through an agent of a client uses the sockets of client.request,
   assert.deepEqual([stats?.requests, stats?.opened, stats?.reused, others.length], [3, 1, 2, 0]);
   assert.equal(stats?.timings.firstByte.count, 3);
   assert.deepEqual(Object.keys(agent.freeSockets), [`127.0.0.1:${server.port}:`]);
+  const { createSocketCount, requestCount } = agent.getCurrentStatus();
+  assert.deepEqual([createSocketCount, requestCount], [1, 1]);
 });
 
 test("maxSockets holds over client.request and agents together", async (t) => {

@@ -41,12 +41,12 @@ export type Limits = PoolOptions & Pick<CoreOptions, "maxTotalSockets">;
 
 /** The pools of one agent. */
 export class Pooling implements RequestOwner, DestinationOwner {
-  readonly counts: AgentCounts = zeroCounts();
   readonly isTls: boolean;
   readonly #agent: Agent;
   readonly #usual: Hooks;
   readonly #shared: SharedPart | null;
   readonly #destinations = new Destinations(this);
+  readonly #counts: AgentCounts = zeroCounts();
   #settings: AgentSettings;
   #world: World | null = null;
 
@@ -156,12 +156,15 @@ export class Pooling implements RequestOwner, DestinationOwner {
       tell(req, error);
       return;
     }
-    this.counts.requests++;
     new AgentRequest(this, req, lane).start(pool, now);
   }
 
   reuse(socket: Socket, request: http.ClientRequest): void {
     this.#agent.reuseSocket(socket, request);
+  }
+
+  answered(): void {
+    this.#counts.requests++;
   }
 
   freed(socket: Socket, pool: HttpPool): void {
@@ -198,7 +201,7 @@ export class Pooling implements RequestOwner, DestinationOwner {
   }
 
   dialing(socket: Socket): void {
-    const { counts } = this;
+    const counts = this.#counts;
     let isOpen = socket.connecting !== true;
     if (isOpen) counts.created++;
     else {
@@ -217,7 +220,25 @@ export class Pooling implements RequestOwner, DestinationOwner {
   }
 
   notCreated(): void {
-    this.counts.notCreated++;
+    this.#counts.notCreated++;
+  }
+
+  /** What has happened. Where the pools are a client's: since each of them was made, and to all who use it. */
+  get counts(): AgentCounts {
+    const counts = { ...this.#counts };
+    // Of sockets that its own routes have dialed it knows from the sockets.
+    for (const { site, tally } of this.pools()) {
+      if (site.route !== null) continue;
+      const { closed, opened } = tally;
+      const notOpened = (closed["dial-failed"] ?? 0) + (closed["connect-timeout"] ?? 0);
+      const ended = Object.values(closed).reduce((sum, count) => sum + count, 0);
+      counts.created += opened;
+      counts.notCreated += notOpened;
+      counts.closed += ended - notOpened;
+      counts.failed += closed["socket-error"] ?? 0;
+      counts.timedOut += closed["idle-timeout"] ?? 0;
+    }
+    return counts;
   }
 
   /** Its pools. */

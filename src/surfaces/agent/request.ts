@@ -42,6 +42,8 @@ export interface RequestOwner {
   reuse(socket: Socket, request: http.ClientRequest): void;
   /** The hook `keepSocketAlive`; null when nobody has overridden it. */
   readonly keepHook: ((socket: Socket) => unknown) | null;
+  /** A request has had its response. */
+  answered(): void;
   /** The socket is free, or another request's. */
   freed(socket: Socket, pool: HttpPool): void;
 }
@@ -137,6 +139,7 @@ export class AgentRequest extends SocketBorrower {
     const { pool } = lease;
     const owner = this.#owner;
     const reason = this.#retireReason(socket);
+    if (this.req.res !== null) owner.answered();
     this.#end();
     watch.request = null;
     (socket as { _httpMessage?: unknown })._httpMessage = null;
@@ -157,7 +160,10 @@ export class AgentRequest extends SocketBorrower {
     this.#end();
     const { res } = req;
     if (res?.complete !== true && (req.destroyed || res?.destroyed === true)) return "aborted";
-    if (res?.complete === true) return this.#closeReason();
+    if (res?.complete === true) {
+      this.#owner.answered();
+      return this.#closeReason();
+    }
     if (loan !== null) {
       const { pool } = loan.lease;
       pool.tally.failed++;

@@ -30,7 +30,7 @@ export interface AgentStatus {
   readonly errorSocketCount: number;
   /** Timeouts of sockets, as of `socket.setTimeout`. */
   readonly timeoutSocketCount: number;
-  /** Requests that were made. */
+  /** Requests that were answered. */
   readonly requestCount: number;
   /** How many sockets are free, by name. */
   readonly freeSockets: Readonly<Record<string, number>>;
