@@ -37,6 +37,10 @@ test("agents are Node's agents, and an HttpsAgent is an Agent", () => {
   assert.ok(secure instanceof https.Agent && secure instanceof http.Agent);
   assert.ok(secure instanceof Agent);
   assert.ok(!(new Agent() instanceof HttpsAgent));
+  assert.deepEqual(
+    [new Agent().constructor, secure.constructor, new Agent().constructor.name],
+    [Agent, HttpsAgent, "Agent"],
+  );
   assert.ok(!(new http.Agent() instanceof Agent));
   const options: http.RequestOptions = { agent: new Agent() };
   const secureOptions: https.RequestOptions = { agent: secure };

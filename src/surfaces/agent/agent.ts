@@ -85,6 +85,10 @@ const tlsKind: Kind = {
   where: "new HttpsAgent()",
 };
 
+// What programs and debuggers are shown.
+Object.defineProperty(PlainAgent, "name", { configurable: true, value: "Agent" });
+Object.defineProperty(TlsAgent, "name", { configurable: true, value: "HttpsAgent" });
+
 addMembers(PlainAgent.prototype);
 addMembers(TlsAgent.prototype);
 

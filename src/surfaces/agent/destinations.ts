@@ -64,21 +64,17 @@ export class Destinations {
     const { isTls, isCustom } = owner;
     const { host, port } = options;
     const hostField = isTls ? req.getHeader("host") : null;
-    const isKnown = (each: Destination): boolean =>
-      each.host === host &&
-      each.port === port &&
-      each.hostField === hostField &&
-      each.isCustom === isCustom;
     const isUsual =
       !this.#hasOwnAddress &&
       isPlain(options, isTls) &&
       !(owner.isShared && saysHowToDial(options)) &&
       owner.ownName === null;
     if (!isUsual) return this.#make(req, options, hostField);
-    if (this.#last !== null && isKnown(this.#last)) return this.#last;
+    const last = this.#last;
+    if (last !== null && isFor(last, host, port, hostField, isCustom)) return last;
     const address = `${host}:${port}`;
     let found = this.#byAddress.get(address);
-    if (found === undefined || !isKnown(found)) {
+    if (found === undefined || !isFor(found, host, port, hostField, isCustom)) {
       found = this.#make(req, options, hostField);
       // Forgetting all of them is as good as forgetting the right ones when there are so many.
       if (this.#byAddress.size >= mostDestinations) this.#byAddress.clear();
@@ -137,6 +133,21 @@ export class Destinations {
     this.#byAddress.clear();
     this.#last = null;
   }
+}
+
+function isFor(
+  destination: Destination,
+  host: unknown,
+  port: unknown,
+  hostField: unknown,
+  isCustom: boolean,
+): boolean {
+  return (
+    destination.host === host &&
+    destination.port === port &&
+    destination.hostField === hostField &&
+    destination.isCustom === isCustom
+  );
 }
 
 /** As a URL has it, so that the same origin is the same text however it is written. */
