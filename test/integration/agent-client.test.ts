@@ -225,3 +225,12 @@ test("a request with a lookup of its own is not sent to where the client would",
   request.end();
   assert.equal((await failure(request)).message, "not this one");
 });
+
+test("what a server says of its idle limit through an agent is known to the client", async (t) => {
+  const server = await plainServer(t, (_, response) => {
+    response.setHeader("keep-alive", "timeout=7").end();
+  });
+  const client = makeClient(t);
+  await get(server.origin, { agent: client.httpAgent() });
+  assert.equal(client.stats().origins[0]?.idleWindowMsecs.hinted, 7_000);
+});

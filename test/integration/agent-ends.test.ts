@@ -132,6 +132,28 @@ test("a response that the program gives up closes its socket", async (t) => {
   await until(() => agent.totalSocketCount === 0);
 });
 
+test("a request that has waited is Node's own again when it has its socket", async (t) => {
+  const server = await holdingServer(t);
+  const agent = makeAgent(t, { maxSockets: 1 });
+  const first = get(server.origin, { agent });
+  const { response } = await server.next();
+  const waiting = begin(server.origin, { agent, timeout: 30 });
+  let timeoutCount = 0;
+  waiting.on("timeout", () => timeoutCount++);
+  const done = finish(waiting);
+  waiting.end();
+  assert.equal(Object.hasOwn(waiting, "destroy"), true);
+  response.end();
+  await first;
+  const { response: second } = await server.next();
+  assert.equal(Object.hasOwn(waiting, "destroy"), false);
+  second.end();
+  const { socket } = await done;
+  // Longer than the timeout of a request that would still be taken to wait.
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual([timeoutCount, socket.destroyed], [0, false]);
+});
+
 // Errors
 
 test("a refused connection is the system's error, for each request of its own", async () => {
