@@ -194,7 +194,7 @@ test("bytes that come on an idle socket close it, and are no response", async (t
       await connection.send("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nwrong");
     }
   });
-  const agent = makeAgent(t);
+  const agent = makeAgent(t, { keepAliveMsecs: 60_000 });
   assert.equal((await get(server.origin, { agent })).body, "ok");
   await until(() => agent.totalSocketCount === 0);
   assert.equal((await get(server.origin, { agent })).body, "ok");
@@ -361,7 +361,7 @@ test("an error of createConnection is the request's, however it comes", async (t
 
 test("createConnection may give any stream, and an idle one is watched like a socket", async (t) => {
   let stream: Duplex | null = null;
-  const agent = makeAgent(t);
+  const agent = makeAgent(t, { keepAliveMsecs: 60_000 });
   agent.createConnection = () => {
     stream = new Duplex({
       read() {},
