@@ -67,3 +67,5 @@ export type {
   ServiceStats,
   SocketCounts,
 } from "./observe/stats.ts";
+export type { Agent, HttpsAgent } from "./surfaces/agent/agent.ts";
+export type { AgentPart } from "./surfaces/agent/part.ts";
