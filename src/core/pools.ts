@@ -5,12 +5,13 @@
 import { Budget } from "./budget.ts";
 import type { Msecs, Random } from "./clock.ts";
 import type { Connection } from "./connection.ts";
-import { ClientClosedError, InvalidRequestError } from "./errors.ts";
+import { ClientClosedError } from "./errors.ts";
 import { type Handover, release, resume } from "./handover.ts";
-import { defaultName, plainLane, type ServicePolicy } from "./lane-options.ts";
+import type { ServicePolicy } from "./lane-options.ts";
 import { ArrivalLine } from "./line.ts";
 import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
+import { completePolicies, serviceNameOf } from "./policies.ts";
 import { Pool } from "./pool.ts";
 import type { DialFacts, Port, Warmer } from "./port.ts";
 import { contextOf } from "./report.ts";
@@ -61,7 +62,7 @@ export class Pools<R extends PendingRequest, T> {
     this.timers = new Timers((at) => port.wakeAt(at));
     this.budget = new Budget("maxTotalSockets", options.maxTotalSockets, null);
     this.budget.line = new ArrivalLine();
-    this.#policies = complete(services, options);
+    this.#policies = completePolicies(services, options);
     for (const policy of this.#policies) {
       this.#services.set(policy.name, new Service(policy, this.budget));
     }
@@ -224,7 +225,7 @@ export class Pools<R extends PendingRequest, T> {
    * @throws InvalidRequestError when two services have the origin of a pool. Nothing has changed then.
    */
   configure(options: CoreOptions, services: readonly ServicePolicy[], now: Msecs): void {
-    const policies = complete(services, options);
+    const policies = completePolicies(services, options);
     const pools = [...this.#byKey.values()];
     const names = pools.map((pool) => serviceNameOf(pool.origin, policies));
 
@@ -414,38 +415,4 @@ export class Pools<R extends PendingRequest, T> {
       quiet.destroy("max-origins", now);
     }
   }
-}
-
-/** `services` with `default`, as the first. */
-function complete(services: readonly ServicePolicy[], options: CoreOptions): ServicePolicy[] {
-  const isDefault = (each: ServicePolicy): boolean => each.name === defaultName;
-  const given = services.find(isDefault) ?? defaultPolicy(options);
-  return [given, ...services.filter((each) => !isDefault(each))];
-}
-
-/** The service of all origins, for a client that names none. */
-function defaultPolicy(options: CoreOptions): ServicePolicy {
-  const never = Number.POSITIVE_INFINITY;
-  const lane = plainLane({ ...options, requestTimeoutMsecs: never });
-  return {
-    name: defaultName,
-    options,
-    maxTotalSockets: never,
-    lanes: new Map([[defaultName, lane]]),
-    holds: () => false,
-  };
-}
-
-/** The name of the service that has `origin`. */
-function serviceNameOf(origin: string, policies: readonly ServicePolicy[]): string {
-  let found = defaultName;
-  for (const { name, holds } of policies) {
-    if (name === defaultName || !holds(origin)) continue;
-    if (found !== defaultName) {
-      const message = `${origin} is an origin of two services, ${found} and ${name}: leave it to one of them`;
-      throw new InvalidRequestError(message, { origin });
-    }
-    found = name;
-  }
-  return found;
 }

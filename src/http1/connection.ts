@@ -268,7 +268,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
       return false;
     }
     if (this.#tunnel !== null) {
-      this.#handOverTo(exchange, this.#tunnel, buffer, consumed, length);
+      this.#handOverTo(exchange, this.#tunnel, buffer.subarray(consumed, length));
     } else if (this.#isComplete) {
       // Each TLS record is a read of its own, and a read that fills the buffer may be one of several: more
       // that has come is read before the loop turns, and must not find the next request written.
@@ -346,15 +346,9 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   }
 
   /** HTTP has ended on this connection. What came behind the head is the first that is read from the socket. */
-  #handOverTo(
-    exchange: HttpExchange,
-    head: ResponseHead,
-    buffer: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  #handOverTo(exchange: HttpExchange, head: ResponseHead, rest: Buffer): void {
     const socket = this.handOver();
-    if (start < end) pushCopy(socket, buffer, start, end);
+    if (rest.length > 0) pushCopy(socket, rest, 0, rest.length);
     exchange.tunneled(head, socket);
   }
 
