@@ -1,6 +1,6 @@
 // One client with one origin or many, in a process of its own. It begins with a small pool and measures memory;
 // opens what it is told to, and measures again; and then answers with the CPU time of requests that take the
-// origins in turn.
+// origins, or the paths of the only one, in turn.
 
 import { serve, settings } from "../processes.mjs";
 
@@ -9,9 +9,12 @@ const workers = 50;
 /** Requests after which compilers and caches have done most of what they will. */
 const warmUp = 5_000;
 
-const { file, port, origins, connections, isFifo } = settings();
+const { file, port, origins, connections, paths, isFifo } = settings();
 const client = await import(file);
-const urls = Array.from({ length: origins }, (_, index) => `http://o${index}.test:${port}/`);
+const urls =
+  origins === 1
+    ? Array.from({ length: paths }, (_, index) => `http://o0.test:${port}/${index}`)
+    : Array.from({ length: origins }, (_, index) => `http://o${index}.test:${port}/`);
 const driver = await client.start({
   urls,
   sockets: origins === 1 ? Math.max(connections, workers) : connections,
@@ -63,7 +66,7 @@ async function send({ requests }) {
   const cpu = process.cpuUsage();
   const from = performance.now();
   await many(requests, () => {
-    next = (next + 1) % origins;
+    next = (next + 1) % urls.length;
     return driver.run(next);
   });
   const { user, system } = process.cpuUsage(cpu);

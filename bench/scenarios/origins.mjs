@@ -1,6 +1,6 @@
 // Whether what a request costs depends on how many origins there are, and what each of them takes. Most of it
-// is not the client's: a socket that was not used for a while has left the caches of kernel and processor. Hence
-// the same with raw sockets, and with one origin whose connections take turns.
+// is not the client's: a socket that was not used for a while has left the caches of kernel and processor, and so has
+// a URL. Hence the same with raw sockets, and with one origin whose connections take turns for as many URLs.
 
 import { Failure } from "../../dist/cli/errors.js";
 import { someOf, whole } from "../options.mjs";
@@ -90,9 +90,9 @@ const ratioOrNull = (answers, others) =>
 
 /** One origin with few connections; one with many that take turns, where a client can do that; many origins. */
 function shapesFor(key, origins) {
-  const hot = { kind: "hot", origins: 1, connections: hotSockets, isFifo: false };
-  const turns = { kind: "turns", origins: 1, connections: origins, isFifo: true };
-  const many = { kind: "many", origins, connections: 1, isFifo: false };
+  const hot = { kind: "hot", origins: 1, connections: hotSockets, paths: 1, isFifo: false };
+  const turns = { kind: "turns", origins: 1, connections: origins, paths: origins, isFifo: true };
+  const many = { kind: "many", origins, connections: 1, paths: 1, isFifo: false };
   return key === "keepline" ? [hot, turns, many] : [hot, many];
 }
 
@@ -110,7 +110,7 @@ function checkFiles(origins) {
 export function report({ rounds, requests, origins }, { results, early, dropped }) {
   const shapes = {
     hot: `one origin, ${hotSockets} connections`,
-    turns: `one origin, ${count(origins)} connections in turn`,
+    turns: `one origin, ${count(origins)} connections and URLs in turn`,
     many: `${count(origins)} origins, one connection each`,
   };
   const kib = (bytes) => (bytes === undefined ? "–" : figure(bytes / 1_024));
@@ -144,7 +144,7 @@ export function report({ rounds, requests, origins }, { results, early, dropped 
       rows,
     ),
     "",
-    `to hot: to the same client with one origin and ${hotSockets} connections; to turns: with one origin and as many connections,`,
+    `to hot: to the same client with one origin and ${hotSockets} connections; to turns: with one origin and as many connections and URLs,`,
     "the baseline for origins; to raw: to raw sockets, hot or in turn. Outside heap: buffers, counted by Node.js.",
     ...added(results),
     ...earlyLines(early),

@@ -45,6 +45,28 @@ test("below 8 µs a percentile is right to within 1 µs", () => {
   }
 });
 
+test("zeros that were counted elsewhere count as if they had been recorded", () => {
+  const values = [0, 0.5, 3, 40];
+  const apart = new Histogram();
+  const together = new Histogram();
+  for (const value of values) {
+    apart.record(value);
+    together.record(value);
+  }
+  for (let zeros = 1; zeros < 12; zeros++) {
+    together.record(0);
+    assert.deepEqual(apart.summary(zeros), together.summary());
+  }
+  assert.deepEqual(new Histogram().summary(2), {
+    count: 2,
+    mean: 0,
+    p50: 0,
+    p90: 0,
+    p99: 0,
+    max: 0,
+  });
+});
+
 test("durations beyond an hour count in the last bucket, and the maximum stays exact", () => {
   const histogram = new Histogram();
   histogram.record(1e12);

@@ -43,13 +43,7 @@ const serviceWeight = 1 / 8;
 export class PoolLane<R extends PendingRequest, T> extends Deadline implements Ranked, Entrant {
   readonly pool: Pool<R, T>;
   readonly lane: Lane<R, T>;
-  readonly queue = new PendingQueue<R>();
-  start = 0;
-  round = 0;
-  rank = 0;
-  heapIndex = -1;
-  /** The shared budget in whose line it stands. */
-  waitingAt: Budget<R, T> | null = null;
+  // First what every request looks at, so that it lies together.
   /** Requests under way. */
   held = 0;
   /** Requests under way, and those that a dial is for. */
@@ -57,6 +51,13 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   readonly tally: LaneTally;
   /** Mean time from grant to release, of the last ones; 0 while none is known. */
   serviceMsecs: Msecs = 0;
+  readonly queue = new PendingQueue<R>();
+  start = 0;
+  round = 0;
+  rank = 0;
+  heapIndex = -1;
+  /** The shared budget in whose line it stands. */
+  waitingAt: Budget<R, T> | null = null;
   /** When requests last waited for `saturationMsecs` or were refused; null when neither was for so long. */
   saturatedAt: Msecs | null = null;
 

@@ -403,7 +403,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     request.phase = "granted";
     this.tally.served++;
     (request.place as PoolLane<R, T>).tally.served++;
-    if (request.resending === null) this.tally.queue.record(now - request.enqueuedAt);
+    if (request.resending === null) this.tally.waited(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
   }
 

@@ -1,7 +1,8 @@
 /**
  * What a pool counts. Plain numbers that only grow, so that two readings can be subtracted.
  */
-import { Histogram } from "./histogram.ts";
+import type { Msecs } from "./clock.ts";
+import { type DurationSummary, Histogram } from "./histogram.ts";
 import type { RetireReason } from "./retire.ts";
 
 /** Counters and distributions of one pool since it was made. */
@@ -28,7 +29,9 @@ export class Tally {
   sampledUntil = 16;
   /** Retired connections by reason; a reason that never occurred is absent. */
   readonly closed: { [reason in RetireReason]?: number } = {};
-  /** Waits for a connection, zero ones included. */
+  /** Requests that had a connection at once. Apart from `queue`, which is not touched for them. */
+  unqueued = 0;
+  /** Waits for a connection, of those who had to wait. */
   readonly queue = new Histogram();
   /** TCP handshakes. */
   readonly connect = new Histogram();
@@ -36,4 +39,15 @@ export class Tally {
   readonly tls = new Histogram();
   /** From the request's last byte sent to the first byte of the response. */
   readonly firstByte = new Histogram();
+
+  /** A request had a connection after so long a wait. */
+  waited(msecs: Msecs): void {
+    if (msecs === 0) this.unqueued++;
+    else this.queue.record(msecs);
+  }
+
+  /** Waits for a connection, zero ones included. */
+  get waits(): DurationSummary {
+    return this.queue.summary(this.unqueued);
+  }
 }

@@ -228,7 +228,7 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
     },
     lanes: Object.fromEntries([...lanes.all].map((each) => [each.lane.name, laneStats(each)])),
     timings: {
-      queue: tally.queue.summary(),
+      queue: tally.waits,
       connect: tally.connect.summary(),
       tls: tally.tls.summary(),
       firstByte: tally.firstByte.summary(),
