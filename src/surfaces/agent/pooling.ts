@@ -176,12 +176,12 @@ export class Pooling implements RequestOwner, DestinationOwner {
 
   connectionOptions(options: ConnectionOptions, serverName: string): Record<string, unknown> {
     const agent = this.#agent;
-    const merged: Record<string, unknown> = {
-      ...this.#clientConnect(),
-      ...options,
-      ...agent.options,
-      servername: serverName,
-    };
+    const merged: Record<string, unknown> = this.#clientConnect();
+    for (const [name, value] of Object.entries(options)) {
+      // Some clients name all options that there are, undefined where nothing was said: the client's stand then.
+      if (value !== undefined || !(name in merged)) merged[name] = value;
+    }
+    Object.assign(merged, agent.options, { servername: serverName });
     if (merged.socketPath) merged.path = merged.socketPath;
     if (this.limits.keepAlive) {
       merged.keepAlive = true;
