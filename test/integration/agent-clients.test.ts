@@ -9,7 +9,6 @@ import axios from "axios";
 import { Gaxios } from "gaxios";
 import got from "got";
 import nodeFetch from "node-fetch";
-// @ts-expect-error: it has no types of its own
 import superagent from "superagent";
 import type { Agent } from "../../src/surfaces/agent/index.ts";
 import { countOf, makeAgent } from "../support/agent-kit.ts";
@@ -22,7 +21,7 @@ const clients: Record<string, Send> = {
   axios: async (url, agent) => (await axios.get(url, { httpAgent: agent })).data,
   got: async (url, agent) => (await got(url, { agent: { http: agent as never } })).body,
   "node-fetch": async (url, agent) => (await nodeFetch(url, { agent })).text(),
-  superagent: async (url, agent) => (await superagent.get(url).agent(agent as never)).text,
+  superagent: async (url, agent) => (await superagent.get(url).agent(agent)).text,
   gaxios: async (url, agent) => (await new Gaxios().request({ url, agent })).data as string,
   smithy: async (url, agent) => {
     const { hostname, port, pathname, protocol } = new URL(url);
