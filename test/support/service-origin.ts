@@ -92,7 +92,8 @@ function answer(url: URL, request: http.IncomingMessage, response: http.ServerRe
   }
 }
 
-async function readForm(request: http.IncomingMessage): Promise<ReadForm> {
+/** Reads a form that is sent as multipart or url-encoded. */
+export async function readForm(request: http.IncomingMessage): Promise<ReadForm> {
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece as Buffer);
   const type = request.headers["content-type"] ?? "";
