@@ -105,6 +105,7 @@ for (const [name, over] of [
     const { pieces, end } = piecesOf(["a", "b", "c"]);
     const server = await plainServer(t, async (request, response) => {
       await contentOf(request);
+      response.setHeader("keep-alive", "timeout=60");
       beginEvents(response);
       writeEvents(response, [...pieces, ...end]);
       response.end();
@@ -177,7 +178,7 @@ for (const [name, over] of [
     const server = await serviceOrigin(t);
     const sdk = over(makeClient(t), `${server.origin}/hold`);
     const call = sdk.models.retrieve("m", { maxRetries: 1 });
-    const headers = { "retry-after-ms": "1", "keep-alive": "timeout=60" };
+    const headers = { "retry-after-ms": "1" };
     (await server.next()).response.writeHead(429, headers).end();
     answerJson((await server.next()).response, { id: "at last" });
     assert.equal((await call).id, "at last");

@@ -9,9 +9,9 @@ export interface ServerEvent {
   readonly data: unknown;
 }
 
-/** Begins a stream of events in `response`. The hint makes its connection good for the next POST, too. */
+/** Begins a stream of events in `response`. */
 export function beginEvents(response: http.ServerResponse): void {
-  response.writeHead(200, { "content-type": "text/event-stream", "keep-alive": "timeout=60" });
+  response.writeHead(200, { "content-type": "text/event-stream" });
   response.flushHeaders();
 }
 
@@ -25,7 +25,7 @@ export function writeEvents(response: http.ServerResponse, events: readonly Serv
 
 /** Answers with JSON. */
 export function answerJson(response: http.ServerResponse, value: unknown): void {
-  response.writeHead(200, { "content-type": "application/json", "keep-alive": "timeout=60" });
+  response.writeHead(200, { "content-type": "application/json" });
   response.end(JSON.stringify(value));
 }
 

@@ -45,6 +45,9 @@ export async function serviceOrigin(
   const seen: string[] = [];
   const handler: http.RequestListener = (request, response) => {
     const url = new URL(request.url ?? "/", "http://service");
+    // Without this hint a request that cannot be sent twice, as any with a body by fetch, takes only what was idle for
+    // some ms: whether connections are reused would hang on how fast the machine is.
+    response.setHeader("keep-alive", "timeout=60");
     seen.push(`${request.method} ${url.pathname}`);
     if (url.pathname.startsWith("/hold")) held.push({ request, response });
     else answer(url, request, response);
