@@ -93,6 +93,11 @@ export class IdleHistory {
     return this.#learn();
   }
 
+  /** Whole ms up to which an idle time that is `survived` changes nothing, until the next close. */
+  get uneventfulMsecs(): Msecs {
+    return Math.floor(Math.min(this.provenMsecs, this.#lowestBandEnd));
+  }
+
   /** The server closed a connection after so long an idle time. Returns true when what is learned has changed. */
   closed(idleMsecs: Msecs, now: Msecs): boolean {
     this.provenMsecs = Math.min(this.provenMsecs, idleMsecs);

@@ -22,6 +22,8 @@ export class IdleConnections<R extends PendingRequest, T> {
   hintMsecs: Msecs | null = null;
   /** Outlives the learned window, to find out whether the server does: no request takes it. */
   scout: Connection<R, T> | null = null;
+  /** Shorter idle times that a connection outlives teach nothing: of many origins the history is not looked at for each. */
+  #uneventfulMsecs: Msecs = 0;
   readonly #world: Pools<R, T>;
   readonly #pool: Pool<R, T>;
 
@@ -122,6 +124,7 @@ export class IdleConnections<R extends PendingRequest, T> {
     const isClosed = reason === "server-closed" || reason === "unexpected-bytes";
     // This side cannot have seen a close since it last heard of anything.
     const idleMsecs = (isClosed ? now : Math.min(now, this.#world.heardAt)) - since;
+    if (isClosed) this.#uneventfulMsecs = 0;
     const hasChanged = isClosed
       ? this.history.closed(idleMsecs, now)
       : this.history.survived(idleMsecs);
@@ -135,12 +138,15 @@ export class IdleConnections<R extends PendingRequest, T> {
     // The close was under way when the request was sent; what comes later has another cause.
     const takenMsecs = now - leasedAt;
     if (takenMsecs > this.history.roundTripMsecs * 1.5 + 20) return;
+    this.#uneventfulMsecs = 0;
     if (this.history.closed(lastIdleMsecs + takenMsecs, now)) this.reconsider(now);
   }
 
   /** A request went through on a connection that had been idle for so long. */
   rode(idleMsecs: Msecs, now: Msecs): void {
+    if (idleMsecs <= this.#uneventfulMsecs) return;
     if (this.history.survived(idleMsecs)) this.reconsider(now);
+    this.#uneventfulMsecs = this.history.uneventfulMsecs;
   }
 
   #suitable(request: R, first: Connection<R, T>, now: Msecs): Connection<R, T> | null {
