@@ -2,6 +2,7 @@
  * Agents of a client: what goes through them shares the client's sockets, limits, lanes and counters.
  */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import http from "node:http";
 import { test } from "node:test";
 import { InvalidOptionError } from "../../src/index.ts";
@@ -46,6 +47,58 @@ test("maxSockets holds over client.request and agents together", async (t) => {
   }
   assert.deepEqual(await Promise.all(all), ["fine", "fine", "fine", "fine"]);
   assert.equal(server.connectionCount, 2);
+});
+
+test("a request that is made where the response of another ends takes its socket, and no other is opened", async (t) => {
+  const server = await plainServer(t);
+  const client = makeClient(t);
+  const agent = client.httpAgent();
+  let left = 5;
+  await new Promise<void>((resolve, reject) => {
+    const send = (): void => {
+      const request = http.get(server.origin, { agent }, (response) => {
+        response.resume().on("end", () => (--left === 0 ? resolve() : send()));
+      });
+      request.on("error", reject);
+    };
+    send();
+  });
+  assert.equal(server.connectionCount, 1);
+  assert.deepEqual([client.stats().origins[0]?.opened, client.stats().client.pending], [1, 0]);
+});
+
+test("one that is given up in that moment is told so, and holds nothing", async (t) => {
+  const server = await plainServer(t);
+  const client = makeClient(t);
+  const agent = client.httpAgent();
+  const first = http.get(server.origin, { agent });
+  const [response] = (await once(first, "response")) as [http.IncomingMessage];
+  const second = new Promise<http.ClientRequest>((resolve) => {
+    response.resume().on("end", () =>
+      resolve(
+        http
+          .get(server.origin, { agent })
+          .on("error", () => {})
+          .destroy(),
+      ),
+    );
+  });
+  const request = await second;
+  if (!request.closed) await once(request, "close");
+  assert.equal(client.stats().client.pending, 0);
+  await get(server.origin, { agent });
+  assert.equal(server.connectionCount, 1);
+});
+
+test("a request that asks for the certificate to be verified, as it is in any case, shares the origin's sockets", async (t) => {
+  const identity = certificate();
+  const server = await tlsServer(t, identity);
+  const client = makeClient(t, { connect: { tls: { ca: identity.cert } } });
+  await (await client.request(server.origin)).body.text();
+  const agent = client.httpsAgent();
+  const { reused } = await get(server.origin, { agent, rejectUnauthorized: true });
+  assert.equal(reused, true);
+  assert.equal(client.stats().origins.length, 1);
 });
 
 test("a socket that an agent has used has no timeout of its requests left for the client's", async (t) => {

@@ -67,6 +67,7 @@ test("it is there for programs of either module system, by --import and by --req
     });
     assert.equal(code, 0, preload.join(" "));
     assert.equal(new Set(JSON.parse(out) as string[]).size, 1);
+    assert.equal(server.connectionCount, 1);
   }
 });
 

@@ -1,7 +1,7 @@
 // Random schedules for the core. `ManualWorld` checks all invariants after every step; here are the
 // steps, and what must be true once everything is over.
 //   KEEPLINE_SEED=n   other schedules. Fixed when absent, so that what fails is what was changed
-//   KEEPLINE_RUNS=n   how many schedules, 20,000 when absent
+//   KEEPLINE_RUNS=n   how many schedules, 10,000 when absent
 // What they found is kept, each as short as it gets, in the tests beside the sources.
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ import {
   seededRandom,
 } from "../support/manual-world.ts";
 
-const runs = Number(process.env.KEEPLINE_RUNS ?? 20_000);
+const runs = Number(process.env.KEEPLINE_RUNS ?? 10_000);
 const seed = { seed: Number(process.env.KEEPLINE_SEED ?? 1) };
 
 const origins = ["http://a.test", "http://b.test", "http://c.test", "http://d.test"];

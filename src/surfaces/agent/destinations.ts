@@ -23,6 +23,8 @@ export interface DestinationOwner extends RouteOwner {
   readonly isShared: boolean;
   /** `agent.options`, which the program may change at any time. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** The client that has the pools verifies certificates. */
+  readonly isVerifying: boolean;
   /** The program makes the sockets. */
   readonly isCustom: boolean;
   /** `agent.getName` where the program has one of its own; null otherwise. */
@@ -97,6 +99,10 @@ export class Destinations {
         ? merged.servername
         : serverNameOf(host, req.getHeader("host"));
     merged.servername = serverName;
+    // Some clients say with each request what holds in any case.
+    if (isShared && merged.rejectUnauthorized === true && owner.isVerifying) {
+      delete merged.rejectUnauthorized;
+    }
     let identity = identityOf(merged, isTls, host);
     if (ownName !== null) identity += `name=${ownName(merged as http.RequestOptions)};`;
     if (isCustom) identity += isShared ? `agent=${numberOf(owner)};` : "custom;";

@@ -90,6 +90,11 @@ export class Pooling implements RequestOwner, DestinationOwner {
     return typeof timeout === "number" ? timeout : 0;
   }
 
+  get isVerifying(): boolean {
+    const { NODE_TLS_REJECT_UNAUTHORIZED: isOff } = process.env;
+    return isOff !== "0" && this.world.options.connect.tls?.rejectUnauthorized !== false;
+  }
+
   get isCustom(): boolean {
     const agent = this.#agent;
     const { createConnection, createSocket } = this.#usual;

@@ -88,8 +88,14 @@ export class AgentRequest extends SocketBorrower {
   start(pool: HttpPool, now: Msecs): void {
     const { world } = this.#owner;
     world.started();
-    world.pools.acquire(pool, this, now);
+    if (isAboutToFree(pool)) process.nextTick(() => this.#startLate(pool));
+    else world.pools.acquire(pool, this, now);
     if (this.#stage === "waiting") this.#wait = new Wait(this, this.#owner, now);
+  }
+
+  #startLate(pool: HttpPool): void {
+    const { pools, clock } = this.#owner.world;
+    if (this.#stage === "waiting") pools.acquire(pool, this, clock());
   }
 
   override lent(loan: SocketLoan, socket: Socket, now: Msecs): void {
@@ -214,6 +220,11 @@ export class AgentRequest extends SocketBorrower {
     return owner === this.#owner;
   }
 
+  /** True when its response is complete, and its socket will be free. */
+  get isEnding(): boolean {
+    return this.req.shouldKeepAlive && this.req.res?.complete === true;
+  }
+
   /** True while the request has no socket. */
   get isWaiting(): boolean {
     return this.#stage === "waiting";
@@ -267,6 +278,19 @@ export class AgentRequest extends SocketBorrower {
     this.#loan = null;
     world.finished();
   }
+}
+
+/**
+ * Whether a connection of `pool` is free but for Node, which gives the socket back a moment after the program was told of
+ * the end of its response. A program that asks again right there would have a dial made for nothing.
+ */
+function isAboutToFree({ roster, budget }: HttpPool): boolean {
+  if (budget.isFull || roster.idleCount > 0 || roster.busyCount === 0) return false;
+  for (const { holders } of roster.connections) {
+    const [holder] = holders;
+    if (holder instanceof AgentRequest && holder.isEnding) return true;
+  }
+  return false;
 }
 
 /** What a request has while it waits, and not when it is served at once. */
