@@ -1,7 +1,7 @@
 // The response parser: every rule by a message of the corpus, every message at every split, and
 // mutations of them.
 //   KEEPLINE_SEED=n   repeats the random part of a failure
-//   KEEPLINE_RUNS=n   how many mutations, 200,000 when absent
+//   KEEPLINE_RUNS=n   how many mutations, 100,000 when absent
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +20,7 @@ import { KeeplineError, ResponseParseError } from "../core/errors.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 
 const seed = Number(process.env.KEEPLINE_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const mutationCount = Number(process.env.KEEPLINE_RUNS ?? 200_000);
+const mutationCount = Number(process.env.KEEPLINE_RUNS ?? 100_000);
 const again = `repeat with KEEPLINE_SEED=${seed}`;
 const ignored: ResponseSink = { onInterim() {}, onHead() {}, onBody() {}, onEnd() {} };
 const okHead = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
