@@ -20,7 +20,7 @@ import { DispatchError, invalidArgument, toHandlerError } from "./errors.ts";
 import { DispatchExchange, type ExchangeListener } from "./exchange.ts";
 import type { DispatchHandler, DispatchInterceptor, DispatchOptions } from "./handlers.ts";
 import { receiverOf } from "./receiver.ts";
-import { checkHandler, type DispatchRequest, prepareDispatch, targetOf } from "./request.ts";
+import { checkHandler, type DispatchRequest, PlainRequests, targetOf } from "./request.ts";
 
 /** Which requests a dispatcher sends, and how. */
 export interface DispatcherBounds {
@@ -63,6 +63,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
   readonly #service: string | null;
   readonly #lane: string | null;
   readonly #underWay = new Set<DispatchExchange>();
+  readonly #plain = new PlainRequests();
   #state: ViewState = { kind: "open" };
 
   /**
@@ -195,7 +196,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
     const { world, targets } = this.#sender;
     const target = targetOf(options, targets);
     const service = this.#serviceOf(target);
-    const request = prepareDispatch(target, options, service.options.keepAlive);
+    const request = this.#plain.prepare(target, options, service.options.keepAlive);
     checkHandler(handler, request.asksForTunnel);
     const lane = this.#laneOf(service, target, request, options);
     const now = world.clock();

@@ -45,16 +45,7 @@ export interface ExchangeListener {
 
 /** A request under way. */
 export class DispatchExchange extends HttpExchange implements ReceiverOwner {
-  readonly method: string;
-  readonly head: string;
-  readonly body: RequestBody;
-  readonly expectsContinue: boolean;
-  readonly closesConnection: boolean;
-  readonly isIdempotent: boolean;
-  readonly resendMode: ResendMode;
   readonly lane: string;
-  readonly queueTimeoutMsecs = null;
-  readonly maxHeaderBytes: number;
   readonly #world: DispatchWorld;
   readonly #service: ResolvedService;
   readonly #request: DispatchRequest;
@@ -67,8 +58,8 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
   #sentAt: Msecs = 0;
   #hasStarted = false;
   #bodyBytes = 0;
-  /** What came while the handler was paused. */
-  #held: Buffer[] = [];
+  /** What came while the handler was paused; null before it ever was. */
+  #held: Buffer[] | null = null;
   /** The response has ended while the handler was paused. */
   #heldTrailers: readonly string[] | null = null;
   #whole: WholeDeadline | null = null;
@@ -85,14 +76,6 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     receiver: Receiver,
   ) {
     super();
-    this.method = request.method;
-    this.head = request.head;
-    this.body = request.body;
-    this.expectsContinue = request.expectsContinue;
-    this.closesConnection = request.closesConnection;
-    this.isIdempotent = request.isIdempotent;
-    this.resendMode = service.options.resend;
-    this.maxHeaderBytes = service.options.maxHeaderBytes;
     this.lane = lane;
     this.#world = world;
     this.#listener = listener;
@@ -100,6 +83,42 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     this.#service = service;
     this.#request = request;
     this.#receiver = receiver;
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get head(): string {
+    return this.#request.head;
+  }
+
+  get body(): RequestBody {
+    return this.#request.body;
+  }
+
+  get expectsContinue(): boolean {
+    return this.#request.expectsContinue;
+  }
+
+  get closesConnection(): boolean {
+    return this.#request.closesConnection;
+  }
+
+  get isIdempotent(): boolean {
+    return this.#request.isIdempotent;
+  }
+
+  get resendMode(): ResendMode {
+    return this.#service.options.resend;
+  }
+
+  get maxHeaderBytes(): number {
+    return this.#service.options.maxHeaderBytes;
+  }
+
+  get queueTimeoutMsecs(): null {
+    return null;
   }
 
   override get asksForTunnel(): boolean {
@@ -210,6 +229,7 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     // It may have paused between two reads, too.
     if (this.#stage !== "paused" && this.#receiver.isPaused) this.#pause();
     if (this.#stage === "paused") {
+      this.#held ??= [];
       this.#held.push(piece);
       return false;
     }
@@ -256,8 +276,8 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     if (this.#stage !== "paused") return;
     this.#stage = "receiving";
     this.#world.resumed();
-    while (this.#held.length > 0) {
-      if (!this.#deliver(this.#held.shift() as Buffer)) return;
+    for (let piece = this.#held?.shift(); piece !== undefined; piece = this.#held?.shift()) {
+      if (!this.#deliver(piece)) return;
     }
     if (this.#heldTrailers !== null) {
       this.ended(this.#heldTrailers);
@@ -348,7 +368,7 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     pool.tally.leaked.reported++;
     const { method, lane } = this;
     const where = { method, origin: this.#origin, service: this.#service.name, lane };
-    const heldBytes = this.#held.reduce((sum, piece) => sum + piece.length, 0);
+    const heldBytes = (this.#held ?? []).reduce((sum, piece) => sum + piece.length, 0);
     const msecs = this.#world.clock() - this.#pausedAt;
     warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames: null, isNeverNoted: true });
   }
@@ -373,7 +393,7 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     this.#stage = "over";
     // Its connection may have failed already, and be about to hand it to another one.
     if (this.phase === "granted") this.phase = "settled";
-    this.#held = [];
+    this.#held = null;
     this.#world.pools.timers.clear(this);
     if (this.#whole !== null) this.#world.pools.timers.clear(this.#whole);
     this.discardBody();

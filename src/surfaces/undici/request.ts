@@ -31,8 +31,46 @@ export function targetOf(options: DispatchOptions, targets: Targets): Target {
   return target;
 }
 
-/** @throws DispatchError, InvalidRequestError */
-export function prepareDispatch(
+/** Enough for a program that goes round many URLs. */
+const mostPlain = 16_384;
+
+/** Requests of which no more is said than where they go, made once for each: programs send the same ones again and again. */
+export class PlainRequests {
+  readonly #byUrl = new Map<string, DispatchRequest>();
+
+  /** The request for `options`. @throws DispatchError, InvalidRequestError */
+  prepare(target: Target, options: DispatchOptions, keepAlive: boolean): DispatchRequest {
+    if (!isPlain(options)) return prepareDispatch(target, options, keepAlive);
+    const url = `${target.origin} ${options.path}`;
+    const known = this.#byUrl.get(url);
+    if (known !== undefined && known.closesConnection !== keepAlive) return known;
+    const made = prepareDispatch(target, options, keepAlive);
+    // Forgetting all of them is as good as forgetting the right ones when there are so many.
+    if (this.#byUrl.size >= mostPlain) this.#byUrl.clear();
+    this.#byUrl.set(url, made);
+    return made;
+  }
+}
+
+/** True for a GET with a path, and nothing else that `prepareDispatch` looks at. */
+function isPlain(options: DispatchOptions): boolean {
+  return (
+    options.method === "GET" &&
+    typeof options.path === "string" &&
+    (options.headers ?? null) === null &&
+    (options.body ?? null) === null &&
+    (options.query ?? null) === null &&
+    options.upgrade === undefined &&
+    options.reset === undefined &&
+    options.expectContinue === undefined &&
+    options.maxRedirections === undefined &&
+    options.idempotent === undefined &&
+    options.headersTimeout === undefined &&
+    options.bodyTimeout === undefined
+  );
+}
+
+function prepareDispatch(
   target: Target,
   options: DispatchOptions,
   keepAlive: boolean,
