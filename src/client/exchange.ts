@@ -17,7 +17,6 @@ import type { RetireReason } from "../core/retire.ts";
 import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
 import type { HttpPool } from "../http1/connection-user.ts";
-import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { ResponseHead } from "../http1/parser.ts";
 import { type Abortable, unwatchAbort, watchAbort } from "./abort.ts";
 import { ClientBody } from "./body.ts";
@@ -32,6 +31,7 @@ import {
   warnOfLeak,
 } from "./leaks.ts";
 import type { RequestTimeouts } from "./options.ts";
+import { PreparedExchange } from "./prepared-exchange.ts";
 import type { PreparedRequest, RequestOptions } from "./request.ts";
 import {
   ClientResponse,
@@ -61,11 +61,13 @@ const settled = (): void => {};
  * A request under way. A while after the read that brought its head it references nothing of what the program
  * was given, unless a read is under way: else what the program drops would not be collected.
  */
-export class Exchange extends HttpExchange implements Abortable, BodyOwner, ResponseOwner, Suspect {
+export class Exchange
+  extends PreparedExchange
+  implements Abortable, BodyOwner, ResponseOwner, Suspect
+{
   readonly resendMode: ResendMode;
   readonly lane: string;
   readonly #world: ExchangeWorld;
-  readonly #request: PreparedRequest;
   readonly #options: RequestOptions;
   readonly #signal: AbortSignal | null;
   /** Its service when the request was made, whose options hold for all of it. */
@@ -89,8 +91,7 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     resolve: (response: ClientResponse) => void,
     reject: (error: unknown) => void,
   ) {
-    super();
-    this.#request = request;
+    super(request);
     this.#signal = options.signal ?? null;
     this.#service = service;
     this.lane = lane;
@@ -100,30 +101,6 @@ export class Exchange extends HttpExchange implements Abortable, BodyOwner, Resp
     this.#callSite = callSite;
     this.#resolve = resolve;
     this.#reject = reject;
-  }
-
-  get method(): string {
-    return this.#request.method;
-  }
-
-  get head(): string {
-    return this.#request.head;
-  }
-
-  get body(): RequestBody {
-    return this.#request.body;
-  }
-
-  get expectsContinue(): boolean {
-    return this.#request.expectsContinue;
-  }
-
-  get closesConnection(): boolean {
-    return this.#request.closesConnection;
-  }
-
-  get isIdempotent(): boolean {
-    return this.#request.isIdempotent;
   }
 
   get queueTimeoutMsecs(): Msecs | null {

@@ -21,6 +21,7 @@ import { DispatchExchange, type ExchangeListener } from "./exchange.ts";
 import type { DispatchHandler, DispatchInterceptor, DispatchOptions } from "./handlers.ts";
 import { receiverOf } from "./receiver.ts";
 import { checkHandler, type DispatchRequest, PlainRequests, targetOf } from "./request.ts";
+import { UnderWay } from "./under-way.ts";
 
 /** Which requests a dispatcher sends, and how. */
 export interface DispatcherBounds {
@@ -62,7 +63,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
   readonly #sender: Sender;
   readonly #service: string | null;
   readonly #lane: string | null;
-  readonly #underWay = new Set<DispatchExchange>();
+  readonly #underWay = new UnderWay<DispatchExchange>();
   readonly #plain = new PlainRequests();
   #state: ViewState = { kind: "open" };
 
@@ -151,7 +152,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
     this.#state = { kind: "destroyed" };
     if (kind !== "destroyed") {
       const reason = error ?? new DispatchError("ClientDestroyedError", "The client is destroyed");
-      for (const exchange of [...this.#underWay]) exchange.abort(reason);
+      for (const exchange of this.#underWay.all) exchange.abort(reason);
     }
     queueMicrotask(() => {
       for (const each of [...closers, callback]) each(null, null);
@@ -166,7 +167,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
 
   /** For its exchanges. */
   ended(exchange: DispatchExchange): void {
-    this.#underWay.delete(exchange);
+    this.#underWay.remove(exchange);
     if (this.#state.kind === "closing") this.#endIfIdle();
   }
 
@@ -255,7 +256,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
   }
 
   #endIfIdle(): void {
-    if (this.#underWay.size > 0 || this.#state.kind !== "closing") return;
+    if (!this.#underWay.isEmpty || this.#state.kind !== "closing") return;
     // Who closes and asks again at once is told that it is closed.
     queueMicrotask(() => {
       if (this.#state.kind !== "closing") return;

@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { warnOfLeak } from "../../client/leaks.ts";
+import { PreparedExchange } from "../../client/prepared-exchange.ts";
 import type { ResolvedService } from "../../client/service-options.ts";
 import { type Stage, stageWords } from "../../client/stage.ts";
 import type { Msecs } from "../../core/clock.ts";
@@ -20,11 +21,12 @@ import type { RetireReason } from "../../core/retire.ts";
 import { Deadline } from "../../core/timers.ts";
 import type { Http1Connection, Http1World } from "../../http1/connection.ts";
 import type { HttpPool } from "../../http1/connection-user.ts";
-import { type BodySource, HttpExchange, type RequestBody } from "../../http1/exchange.ts";
+import type { BodySource } from "../../http1/exchange.ts";
 import type { ResponseHead } from "../../http1/parser.ts";
 import { DispatchError, toHandlerError } from "./errors.ts";
 import type { Receiver, ReceiverOwner } from "./receiver.ts";
 import type { DispatchRequest } from "./request.ts";
+import type { Linked } from "./under-way.ts";
 
 /** What an exchange needs from its client. */
 export interface DispatchWorld extends Http1World {
@@ -44,7 +46,12 @@ export interface ExchangeListener {
 }
 
 /** A request under way. */
-export class DispatchExchange extends HttpExchange implements ReceiverOwner {
+export class DispatchExchange
+  extends PreparedExchange
+  implements ReceiverOwner, Linked<DispatchExchange>
+{
+  previous: DispatchExchange | null = null;
+  next: DispatchExchange | null = null;
   readonly lane: string;
   readonly #world: DispatchWorld;
   readonly #service: ResolvedService;
@@ -75,7 +82,7 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     request: DispatchRequest,
     receiver: Receiver,
   ) {
-    super();
+    super(request);
     this.lane = lane;
     this.#world = world;
     this.#listener = listener;
@@ -83,30 +90,6 @@ export class DispatchExchange extends HttpExchange implements ReceiverOwner {
     this.#service = service;
     this.#request = request;
     this.#receiver = receiver;
-  }
-
-  get method(): string {
-    return this.#request.method;
-  }
-
-  get head(): string {
-    return this.#request.head;
-  }
-
-  get body(): RequestBody {
-    return this.#request.body;
-  }
-
-  get expectsContinue(): boolean {
-    return this.#request.expectsContinue;
-  }
-
-  get closesConnection(): boolean {
-    return this.#request.closesConnection;
-  }
-
-  get isIdempotent(): boolean {
-    return this.#request.isIdempotent;
   }
 
   get resendMode(): ResendMode {
