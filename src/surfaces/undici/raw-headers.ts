@@ -29,15 +29,27 @@ function learnName(name: string): Buffer {
 export function toObject(rawHeaders: readonly string[]): ParsedHeaders {
   const headers: ParsedHeaders = {};
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = (rawHeaders[index] as string).toLowerCase();
+    const name = lowerCase(rawHeaders[index] as string);
     const value = rawHeaders[index + 1] as string;
-    // `in` would also find what every object inherits.
-    const known = Object.hasOwn(headers, name) ? headers[name] : undefined;
-    if (known === undefined) put(headers, name, value);
+    const known = headers[name];
+    // It may be what every object inherits.
+    if (known === undefined || !Object.hasOwn(headers, name)) put(headers, name, value);
     else if (typeof known === "string") put(headers, name, [known, value]);
     else known.push(value);
   }
   return headers;
+}
+
+/** Names repeat, and mostly are in lower case already. */
+const lowerCased = new Map<string, string>();
+
+function lowerCase(name: string): string {
+  const known = lowerCased.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerCased.size >= mostKnownNames) lowerCased.clear();
+  lowerCased.set(name, lower);
+  return lower;
 }
 
 function put(headers: ParsedHeaders, name: string, value: string | string[]): void {
