@@ -64,6 +64,12 @@ const refusedByClient = {
     [0, "TypeError", "0"],
     [null, "TypeError", "null"],
   ],
+  dialing: [
+    ["lazy", "RangeError", '"lazy"'],
+    ["", "RangeError", '""'],
+    [true, "TypeError", "true"],
+    [null, "TypeError", "null"],
+  ],
   minFreeSockets: [...count, infinity],
   maxSocketAgeMsecs: durationAbove0,
   maxRequestsPerSocket: countAbove0,

@@ -10,6 +10,7 @@ import { Connection } from "./connection.ts";
 import { afterFailure, type DialHealth, isDown, well } from "./dial-health.ts";
 import { ConnectError, ConnectTimeoutError, type KeeplineError } from "./errors.ts";
 import { isOwed, yieldAfterMsecs } from "./line.ts";
+import { Patience, type PoolLoad } from "./patience.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import type { PoolLane } from "./pool-lane.ts";
@@ -22,9 +23,13 @@ import { WarmUp } from "./warm-up.ts";
 const unwantedMsecs: Msecs = 1_000;
 
 /** The dials of one pool. As a deadline it is the end of a back-off. */
-export class Dialing<R extends PendingRequest, T> extends Deadline {
+export class Dialing<R extends PendingRequest, T> extends Deadline implements PoolLoad {
   readonly pool: Pool<R, T>;
   readonly warmUp = new WarmUp();
+  /** Null where dials cost next to nothing. */
+  readonly patience: Patience | null;
+  /** The instant that is looked at. */
+  #now: Msecs = 0;
   readonly #world: Pools<R, T>;
   #health: DialHealth = well;
   /** Warm-up does not dial before. */
@@ -34,6 +39,41 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     super();
     this.#world = world;
     this.pool = pool;
+    this.patience = pool.origin.startsWith("https:") ? new Patience() : null;
+  }
+
+  get pending(): number {
+    return this.pool.lanes.count;
+  }
+
+  get dialing(): number {
+    return this.pool.roster.dialingCount;
+  }
+
+  get busy(): number {
+    return this.pool.roster.busyCount;
+  }
+
+  get served(): number {
+    return this.pool.tally.served;
+  }
+
+  get serviceMsecs(): Msecs {
+    let held = 0;
+    let sum = 0;
+    for (const place of this.pool.lanes.all) {
+      held += place.held;
+      sum += place.held * place.serviceMsecs;
+    }
+    return held === 0 ? 0 : sum / held;
+  }
+
+  busyFor(msecs: Msecs): number {
+    let count = 0;
+    for (const { state, leasedAt } of this.pool.roster.connections) {
+      if (state.kind === "busy" && this.#now - leasedAt <= msecs) count++;
+    }
+    return count;
   }
 
   /** What the last dial failed with; null when it did not. */
@@ -41,8 +81,10 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     return this.#health.kind === "failing" ? this.#health.cause : null;
   }
 
-  succeeded(): void {
+  /** A dial has succeeded, which took so long. */
+  succeeded(msecs: Msecs): void {
     this.#health = well;
+    this.patience?.dialed(msecs);
   }
 
   /** The dial of `connection` has failed, and with it the request that has waited longest for it. */
@@ -138,8 +180,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
   review(now: Msecs): void {
     this.demand(now);
     // Nobody wants a dial any more: a back-off that still runs would end for nothing.
-    if (!this.#isWanted && this.#spareWanted() <= 0) {
-      this.#world.timers.clear(this);
+    if (!this.#isWanted) {
+      if (this.pool.roster.idleCount > 0) this.patience?.relieved();
+      if (this.#spareWanted() <= 0) this.#world.timers.clear(this);
     }
     if (this.warmUp.isOver) return;
     const { roster } = this.pool;
@@ -182,6 +225,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
         return hasDialed;
       }
       if (!this.#mayDial(now)) break;
+      if (this.#waitsPatiently(lane, next, now)) break;
       if (budget.isFull) {
         // What is idle while a request waits is none that it may use.
         const { longest } = budget.idle;
@@ -206,6 +250,25 @@ export class Dialing<R extends PendingRequest, T> extends Deadline {
     }
     lane.waitAt(null);
     return hasDialed;
+  }
+
+  /** True when `next` of `lane` had better wait for a connection in use than for a dial of its own. */
+  #waitsPatiently(lane: PoolLane<R, T>, next: R, now: Msecs): boolean {
+    const { patience } = this;
+    const { options, budget, capacity } = this.pool;
+    if (patience === null) return false;
+    // Where there is no place for a dial nothing is to be decided.
+    if (options.dialing === "eager" || budget.isFull || capacity > 1) return false;
+    const { overload, maxPending } = lane.lane.options;
+    const { queue } = lane;
+    // To wait for others is not for those who need a fresh one, have a socket reserved, or may not wait.
+    if (next.resending !== null || lane.isReserved || overload === "reject") return false;
+    if (queue.count - queue.coveredCount > maxPending) return false;
+    this.#now = now;
+    const until = patience.heldUntil(this, now);
+    if (until === null) return false;
+    if (until !== Number.POSITIVE_INFINITY) this.#lookAgainAt(until, now);
+    return true;
   }
 
   get #isWanted(): boolean {

@@ -88,6 +88,16 @@ const cases: { readonly [option in keyof CoreOptions]: Case<CoreOptions[option]>
     values: ["lifo", "fifo"],
     results: [3, 1],
   },
+  dialing: {
+    does: "bounds the handshakes of a burst",
+    scenario: (dialing) => {
+      const world = manualWorld({ dialing }, byHand);
+      world.acquireMany(100, "https://a.test");
+      return world.counts("https://a.test").dialing;
+    },
+    values: ["eager", "patient"],
+    results: [100, 40],
+  },
   minFreeSockets: {
     does: "holds idle sockets ready beside the busy ones",
     scenario: (minFreeSockets) => {

@@ -16,6 +16,11 @@ export interface PoolOptions {
   readonly maxFreeSockets: number;
   /** Which idle connection is used: the one idle for the shortest (`lifo`) or longest (`fifo`) time. */
   readonly scheduling: "lifo" | "fifo";
+  /**
+   * Over TLS: whether every request that waits has a dial of its own at once (`eager`), or only where that would be ready
+   * sooner than a connection in use, with a bound on the handshakes under way (`patient`). Over plain TCP all dials are eager.
+   */
+  readonly dialing: "patient" | "eager";
   /** Idle sockets held ready per origin that was used once; one that ends, also by `keepAliveMsecs`, is replaced. */
   readonly minFreeSockets: number;
   /** A connection that is older is closed when it is free, in ms; each one up to 10 % earlier. */
@@ -83,6 +88,12 @@ export const coreRules = {
     check: oneOf("lifo", "fifo"),
     unit: null,
     doc: 'which idle connection is used: `"lifo"` lets extras expire, `"fifo"` spreads load',
+  },
+  dialing: {
+    default: "eager",
+    check: oneOf("patient", "eager"),
+    unit: null,
+    doc: 'over TLS: `"eager"` dials for every request that waits, `"patient"` where that is sooner than a free connection',
   },
   minFreeSockets: {
     default: 0,

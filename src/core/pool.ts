@@ -152,7 +152,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
     if (connection.state.kind !== "dialing") return; // superseded: timed out or destroyed meanwhile
-    this.dialing.succeeded();
+    this.dialing.succeeded(now - connection.state.since);
     this.tally.opened++;
     if (facts.tlsResumed) this.tally.resumedTls++;
     if (facts.connectMsecs !== null) this.tally.connect.record(facts.connectMsecs);

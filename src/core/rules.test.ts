@@ -112,6 +112,12 @@ const cases: {
     wrongType: [1, null, true],
     outOfRange: ["LIFO", "", "random"],
   },
+  dialing: {
+    allowed: '"patient" or "eager"',
+    good: ["patient", "eager"],
+    wrongType: [1, null, true],
+    outOfRange: ["Patient", "", "lazy"],
+  },
   minFreeSockets: {
     ...countCases(0, [0, 7], [-1, 0.5, never]),
     allowed: "a whole number of at least 0",

@@ -13,11 +13,13 @@ import type { ClientOptions, ResolvedOptions } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { closedReasons, makeClient, statsOf, until } from "../support/client-kit.ts";
 import {
+  certificate,
   closedUnderSecond,
   holdingServer,
   outcomeOf,
   plainServer,
   statsFor,
+  tlsServer,
 } from "../support/loopback.ts";
 
 interface Behaviour {
@@ -154,6 +156,22 @@ const behaviours = {
       [{}, "idle for shorter"],
       [{ scheduling: "lifo" }, "idle for shorter"],
       [{ scheduling: "fifo" }, "idle for longer"],
+    ],
+  },
+  dialing: {
+    decides: "how many handshakes of a burst are under way at once",
+    story: async (t, options) => {
+      const server = await tlsServer(t, certificate());
+      const client = makeClient(t, { ...options, connect: { tls: { rejectUnauthorized: false } } });
+      const requests = Array.from({ length: 60 }, () => outcomeOf(client.request(server.origin)));
+      const { dialing } = statsOf(client).sockets;
+      await Promise.all(requests);
+      return dialing;
+    },
+    outcomes: [
+      [{}, 60],
+      [{ dialing: "patient" }, 40],
+      [{ dialing: "eager" }, 60],
     ],
   },
   minFreeSockets: {

@@ -24,7 +24,8 @@ import {
 const runs = Number(process.env.KEEPLINE_RUNS ?? 10_000);
 const seed = { seed: Number(process.env.KEEPLINE_SEED ?? 1) };
 
-const origins = ["http://a.test", "http://b.test", "http://c.test", "http://d.test"];
+// Over TLS requests may be held back from dials.
+const origins = ["http://a.test", "https://b.test", "http://c.test", "https://d.test"];
 const never = Number.POSITIVE_INFINITY;
 
 /** Which step, and two numbers that choose what it is done to. */
@@ -51,6 +52,7 @@ const options: fc.Arbitrary<CoreOptions> = fc
     maxTotalSockets: fc.constantFrom(never, 1, 2, 3, 4, 5, 6),
     maxOrigins: fc.constantFrom(never, never, never, 1, 2),
     scheduling: fc.constantFrom("lifo", "fifo"),
+    dialing: fc.constantFrom("patient", "eager"),
     minFreeSockets: fc.constantFrom(0, 0, 0, 1, 2),
     maxSocketAgeMsecs: fc.constantFrom(never, never, 30.25, 500, 4_000),
     maxRequestsPerSocket: fc.constantFrom(never, never, 1, 2, 3),
@@ -298,6 +300,7 @@ class Run {
       { scheduling: second % 2 === 0 ? "lifo" : "fifo" },
       { maxOrigins: second % 4 === 0 ? never : second % 4 },
       { minFreeSockets: second % 3 },
+      { dialing: second % 2 === 0 ? "patient" : "eager" },
     ];
     const changed = { ...this.world.pools.options, ...changes[first % changes.length] };
     const most = Math.min(changed.maxFreeSockets, changed.maxSockets, changed.maxTotalSockets);

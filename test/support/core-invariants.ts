@@ -78,7 +78,7 @@ export class CoreInvariants {
         // Who stands in no line is about to be looked at, unless its origin is not to be dialed now.
         const isWaiting = lane.waitingAt !== null && lane.heapIndex !== -1;
         if (isWaiting ? lane.waitingAt !== client : this.#failures.has(other)) continue;
-        if (!this.#mayClaim(lane)) continue;
+        if (!this.#mayClaim(lane) || isPatient(other)) continue;
         const sequence = lane.nextSequence ?? Number.POSITIVE_INFINITY;
         holds(sequence >= own, `a dial for ${pool.origin} is made before one of ${other.origin}`);
       }
@@ -419,6 +419,7 @@ export class CoreInvariants {
       const until = failures.lastAt + longestDelay(failures.count);
       if (pool.dialing.slot !== -1 && pool.dialing.at <= until) return;
     }
+    if (isPatient(pool)) return;
     assert.fail(`a request to ${pool.origin} waits although a socket may be opened for it`);
   }
 
@@ -575,6 +576,12 @@ function checkIdleList(
   equal(list.shortest, last, "the end of an idle list");
   equal(list.count, listed.size, "the count of an idle list");
   equal(listed.size, expected.length, "idle connections on an idle list");
+}
+
+/** Whether requests of `pool` may be held back from dials: they are looked at again by the clock, or when a dial ends. */
+function isPatient({ dialing, options, roster }: ManualPool): boolean {
+  if (dialing.patience === null || options.dialing === "eager") return false;
+  return dialing.slot !== -1 || roster.dialingCount > 0;
 }
 
 function isSet(deadline: Deadline, at: Msecs, what: string, exactly: boolean): void {
