@@ -23,7 +23,11 @@ async function run(
   env: Readonly<Record<string, string>> = {},
   cwd = root,
 ): Promise<Ended> {
-  const child = spawn(process.execPath, args, { cwd, env: { ...process.env, ...env } });
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("KEEPLINE_"));
+  const child = spawn(process.execPath, args, {
+    cwd,
+    env: { ...Object.fromEntries(inherited), ...env },
+  });
   t.after(() => child.kill("SIGKILL"));
   const tooLong = setTimeout(() => child.kill("SIGKILL"), 20_000);
   let out = "";
