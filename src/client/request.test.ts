@@ -3,7 +3,7 @@ import http from "node:http";
 import { Duplex, Readable } from "node:stream";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { InvalidOptionError, InvalidRequestError } from "../core/errors.ts";
 import {
   checkRequestOptions,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { InvalidRequestError } from "../core/errors.ts";
 import { addressOf, type Query, Targets } from "./target.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { Budget, type IdleLink, IdleList } from "./budget.ts";
 import type { Connection } from "./connection.ts";
 import type { PendingRequest } from "./pending.ts";

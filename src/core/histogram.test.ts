@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { Histogram } from "./histogram.ts";
 
 test("an empty histogram knows nothing but its count", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import type { Msecs } from "./clock.ts";
 import { Deadline, Timers } from "./timers.ts";
 

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { Writable } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { InvalidRequestError } from "../core/errors.ts";
 import { BodyWriter, sourceOf } from "./body-writer.ts";
 import type { BodySource } from "./exchange.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import http from "node:http";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
-import fc from "fast-check";
+import { fc } from "../../test/support/fast-check.ts";
 import { InvalidRequestError } from "../core/errors.ts";
 import { checkMethod, type HeaderFields, headFacts, writeFields } from "./request-head.ts";
 

@@ -6,10 +6,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { LaneOptions } from "../../src/core/lane-options.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
 import { yieldAfterMsecs } from "../support/core-invariants.ts";
+import { fc } from "../support/fast-check.ts";
 import {
   type AcquireOptions,
   type ManualConnection,

@@ -4,10 +4,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import type { CoreOptions } from "../../src/core/options.ts";
 import type { Given } from "../../src/core/rules.ts";
 import { yieldAfterMsecs } from "../support/core-invariants.ts";
+import { fc } from "../support/fast-check.ts";
 import {
   type ManualRequest,
   type ManualServices,
