@@ -1,8 +1,8 @@
 // What the clients that people have cost with keepline under them, beside what they cost by themselves.
 
-import { someOf, whole } from "../options.mjs";
+import { someOf } from "../options.mjs";
 import { figure, range, table } from "../table.mjs";
-import { measure as measureClients } from "./get.mjs";
+import { measure as measureClients, options as optionsOfGet } from "./get.mjs";
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 /** undici 8 needs Node.js 22.19. */
@@ -20,12 +20,7 @@ const clients = [...new Set(pairs.flat())];
 
 export const title = "surfaces";
 export const summary = "node:http, fetch and undici with keepline under them, beside themselves";
-export const options = {
-  rounds: whole(1, 100, 7, "rounds, after one that warms up"),
-  requests: whole(1, 1_000_000, 20_000, "requests of each client in a round"),
-  sockets: whole(1, 1_000, 50, "sockets of each client, all in use"),
-  only: someOf(clients),
-};
+export const options = { ...optionsOfGet, only: someOf(clients) };
 export const examples = [
   ["npm run bench -- surfaces", "about a minute"],
   ["npm run bench -- surfaces --only keepline-fetch,fetch", ""],

@@ -233,14 +233,15 @@ test("a turn that is taken out of order is made up for by the ones that follow",
   fc.assert(property, { numRuns: 200 });
 });
 
-test("nobody who keeps waiting is passed over for more than its turn, one of each other and one more, whoever comes and goes", () => {
+// Not proven, and not so for every script: found were weights [1, 1, 1, 6, 2, 1, 5, 1, 4, 4, 1] with toggles [80, 1448, 2432, 514, 2240,
+// 88, 1616, 2360, 280, 902, 2120, 2306, 1794, 2856, 2840, 1104, 136, 96, 1064, 1298], where it is two turns more.
+test("nobody who keeps waiting is passed over for more than its turn and one of each other, whoever comes and goes", () => {
   const toggles = fc.array(fc.nat(4_095), { minLength: 20, maxLength: 400, size: "max" });
   const property = fc.property(weights(2), toggles, fc.boolean(), (drawn, script, leaves) => {
     const order = new FairOrder<Waiter>();
     const all = waiters(drawn);
     const [patient] = all as [Waiter];
-    // The one more was seen, though rarely.
-    const most = Math.ceil(sumOf(all) / patient.weight) + all.length + 1;
+    const most = Math.ceil(sumOf(all) / patient.weight) + all.length;
     let present = new Set(all);
     let passedOver = 0;
     for (let step = 0; step < script.length * 4; step++) {

@@ -2,7 +2,7 @@
  * Counts durations in buckets that grow with the value: eight to each doubling, from 1 µs to over an
  * hour, so a percentile is right to within 6 % (below 8 µs, 1 µs). Buckets are made sixteen at a time, where values
  * fall, and everything is in one piece of memory: of many origins there are many histograms, and each piece that has left
- * the caches costs a request a tenth of a microsecond. `perf_hooks` has one, but the core imports nothing, and the
+ * the caches costs a request time. `perf_hooks` has one, but the core imports nothing, and the
  * smallest of those takes 25 KB at 1 % (times 10,000 origins).
  */
 import type { Msecs } from "./clock.ts";

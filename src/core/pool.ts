@@ -3,7 +3,7 @@
  * retired is decided here and nowhere else; whether to dial, in `Dialing`; which idle connection is used, in
  * `IdleConnections`.
  * Invariant, after every event: no request is pending while an idle connection that it may use or a permit
- * for a dial is there.
+ * for a dial is there, unless `Patience` has it wait.
  */
 import type { Budget } from "./budget.ts";
 import type { Msecs } from "./clock.ts";
