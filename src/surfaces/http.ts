@@ -8,7 +8,7 @@ import { Agent, type AgentConstructor } from "./agent/agent.ts";
 import {
   type AgentChoice,
   makeRequest,
-  mutableCopy,
+  moduleOf,
   type RequestArgs,
   withAgent,
 } from "./requests.ts";
@@ -49,24 +49,16 @@ type HttpModule = Omit<typeof http, "Agent" | "globalAgent"> & {
   globalAgent: http.Agent;
 };
 
-const module = mutableCopy(http) as unknown as HttpModule;
-const own = { Agent, ClientRequest, get, request };
-for (const [name, value] of Object.entries(own)) {
-  Object.defineProperty(module, name, {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value,
-  });
-}
-Object.defineProperty(module, "globalAgent", {
-  configurable: true,
-  enumerable: true,
-  get: () => globalAgent,
-  set: (agent: http.Agent) => {
-    globalAgent = agent;
+const module = moduleOf(
+  http,
+  { Agent, ClientRequest, get, request },
+  {
+    get: () => globalAgent,
+    set: (agent: http.Agent) => {
+      globalAgent = agent;
+    },
   },
-});
+) as unknown as HttpModule;
 
 // biome-ignore lint/style/noNamespace: the types that a default import of node:http brings, and no code
 declare namespace module {

@@ -6,7 +6,7 @@
 import type http from "node:http";
 import https from "node:https";
 import { HttpsAgent, type HttpsAgentConstructor } from "./agent/agent.ts";
-import { type AgentChoice, makeRequest, mutableCopy, type RequestArgs } from "./requests.ts";
+import { type AgentChoice, makeRequest, moduleOf, type RequestArgs } from "./requests.ts";
 
 export * from "node:https";
 
@@ -37,24 +37,16 @@ type HttpsModule = Omit<typeof https, "Agent" | "globalAgent"> & {
   globalAgent: https.Agent;
 };
 
-const module = mutableCopy(https) as unknown as HttpsModule;
-const own = { Agent: HttpsAgent, get, request };
-for (const [name, value] of Object.entries(own)) {
-  Object.defineProperty(module, name, {
-    configurable: true,
-    enumerable: true,
-    writable: true,
-    value,
-  });
-}
-Object.defineProperty(module, "globalAgent", {
-  configurable: true,
-  enumerable: true,
-  get: () => globalAgent,
-  set: (agent: https.Agent) => {
-    globalAgent = agent;
+const module = moduleOf(
+  https,
+  { Agent: HttpsAgent, get, request },
+  {
+    get: () => globalAgent,
+    set: (agent: https.Agent) => {
+      globalAgent = agent;
+    },
   },
-});
+) as unknown as HttpsModule;
 
 // biome-ignore lint/style/noNamespace: the types that a default import of node:https brings, and no code
 declare namespace module {

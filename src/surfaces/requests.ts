@@ -64,7 +64,16 @@ export function makeRequest(args: RequestArgs, choice: AgentChoice): http.Client
   return Reflect.construct(ClientRequest, withAgent(args, choice)) as http.ClientRequest;
 }
 
-/** `nodeModule` as an object that programs may change, as they may change that. */
-export function mutableCopy<M extends object>(nodeModule: M): M {
-  return Object.defineProperties({}, Object.getOwnPropertyDescriptors(nodeModule)) as M;
+/** `nodeModule` as an object that programs may change, as they may change that, with `own` in place of what Node has. */
+export function moduleOf(
+  nodeModule: object,
+  own: Readonly<Record<string, unknown>>,
+  globalAgent: { get(): http.Agent; set(agent: http.Agent): void },
+): object {
+  const visible = { configurable: true, enumerable: true } as const;
+  const module = Object.defineProperties({}, Object.getOwnPropertyDescriptors(nodeModule));
+  for (const [name, value] of Object.entries(own)) {
+    Object.defineProperty(module, name, { ...visible, writable: true, value });
+  }
+  return Object.defineProperty(module, "globalAgent", { ...visible, ...globalAgent });
 }
