@@ -10,10 +10,16 @@ import type { Pool } from "./pool.ts";
 import type { RetireReason } from "./retire.ts";
 import { Deadline } from "./timers.ts";
 
+/** No request holds it, `since` then. */
+export interface IdleState {
+  readonly kind: "idle";
+  readonly since: Msecs;
+}
+
 /** States of a connection. `leases` is at least 1 while busy or draining. */
 export type ConnectionState =
   | { readonly kind: "dialing"; readonly since: Msecs }
-  | { readonly kind: "idle"; readonly since: Msecs }
+  | IdleState
   | { readonly kind: "busy"; readonly leases: number }
   | { readonly kind: "draining"; readonly leases: number; readonly reason: RetireReason }
   | { readonly kind: "closed"; readonly reason: RetireReason };
@@ -47,10 +53,15 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   leasedAt: Msecs = 0;
   /** While idle: the instant from which on it must not be used. */
   usableUntil: Msecs = 0;
-  /** Requests that hold it now. */
-  readonly holders: R[] = [];
   /** Its places in the idle list of every budget above it. */
   readonly idleLinks: readonly IdleLink<R, T>[];
+  // With each request of its life it is held and idle again: nothing is made for that.
+  /** A request that holds it now. */
+  #holder: R | null = null;
+  /** Further ones, where it carries several at once. */
+  #furtherHolders: R[] | null = null;
+  /** Its state whenever it is idle. */
+  readonly #idle = { kind: "idle" as const, since: 0 };
 
   constructor(pool: Pool<R, T>, id: number, now: Msecs) {
     super();
@@ -64,6 +75,33 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   get leases(): number {
     const { state } = this;
     return state.kind === "busy" || state.kind === "draining" ? state.leases : 0;
+  }
+
+  /** Requests that hold it now. */
+  get holders(): R[] {
+    if (this.#holder === null) return [];
+    return [this.#holder, ...(this.#furtherHolders ?? [])];
+  }
+
+  /** `request` holds it from now on. */
+  holdFor(request: R): void {
+    if (this.#holder === null) this.#holder = request;
+    else {
+      this.#furtherHolders ??= [];
+      this.#furtherHolders.push(request);
+    }
+  }
+
+  /** `request`, which held it, does so no more. */
+  letGoOf(request: R): void {
+    if (this.#holder === request) this.#holder = this.#furtherHolders?.pop() ?? null;
+    else this.#furtherHolders?.splice(this.#furtherHolders.indexOf(request), 1);
+  }
+
+  /** The state of being idle since `now`. What it says changes when it is asked for again. */
+  idleSince(now: Msecs): IdleState {
+    this.#idle.since = now;
+    return this.#idle;
   }
 
   /** Idle for too long, older than allowed, or not open within `connectTimeoutMsecs`. */

@@ -67,7 +67,7 @@ export class IdleConnections<R extends PendingRequest, T> {
       return;
     }
     connection.usableUntil = this.#usableUntil(connection, now);
-    this.#pool.roster.move(connection, { kind: "idle", since: now });
+    this.#pool.roster.move(connection, connection.idleSince(now));
     if (connection.usableUntil > now) {
       this.#world.timers.set(connection, connection.usableUntil, now);
     } else if (!this.#becomesScout(connection, now)) {

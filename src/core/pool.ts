@@ -214,8 +214,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { state } = connection;
     if (state.kind === "closed") return;
     this.roster.move(connection, { kind: "closed", reason });
-    for (const { place } of connection.holders) place?.letGo(now - connection.leasedAt, false, now);
-    connection.holders.length = 0;
+    for (const holder of connection.holders) {
+      connection.letGoOf(holder);
+      holder.place?.letGo(now - connection.leasedAt, false, now);
+    }
     this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
     if (state.kind === "idle") this.idle.ended(connection, state.since, reason, now);
@@ -387,9 +389,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   }
 
   #letGo(connection: Connection<R, T>, request: R, now: Msecs): void {
-    const { holders } = connection;
-    if (holders.length === 1) holders.length = 0;
-    else holders.splice(holders.indexOf(request), 1);
+    connection.letGoOf(request);
     request.place?.letGo(now - connection.leasedAt, true, now);
   }
 
@@ -399,7 +399,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     connection.leasedAt = now;
     if (connection.requestCount++ > 0) this.tally.reused++;
     this.roster.move(connection, busy(leases));
-    connection.holders.push(request);
+    connection.holdFor(request);
     request.phase = "granted";
     this.tally.served++;
     (request.place as PoolLane<R, T>).tally.served++;

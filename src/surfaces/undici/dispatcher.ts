@@ -20,7 +20,13 @@ import { DispatchError, invalidArgument, toHandlerError } from "./errors.ts";
 import { DispatchExchange, type ExchangeListener } from "./exchange.ts";
 import type { DispatchHandler, DispatchInterceptor, DispatchOptions } from "./handlers.ts";
 import { receiverOf } from "./receiver.ts";
-import { checkHandler, type DispatchRequest, PlainRequests, targetOf } from "./request.ts";
+import {
+  checkHandler,
+  type DispatchRequest,
+  PlainRequests,
+  readable,
+  targetOf,
+} from "./request.ts";
 import { UnderWay } from "./under-way.ts";
 
 /** Which requests a dispatcher sends, and how. */
@@ -184,8 +190,8 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
     });
   }
 
-  #start(options: DispatchOptions, handler: DispatchHandler): void {
-    if (typeof options !== "object" || options === null) {
+  #start(given: DispatchOptions, handler: DispatchHandler): void {
+    if (typeof given !== "object" || given === null) {
       throw invalidArgument("opts must be an object.");
     }
     if (this.#state.kind === "destroyed") {
@@ -194,6 +200,7 @@ export class ClientDispatcher extends EventEmitter implements Dispatcher, Exchan
     if (this.#state.kind === "closing") {
       throw new DispatchError("ClientClosedError", "The client is closed");
     }
+    const options = readable(given);
     const { world, targets } = this.#sender;
     const target = targetOf(options, targets);
     const service = this.#serviceOf(target);

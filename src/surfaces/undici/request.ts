@@ -21,6 +21,15 @@ export interface DispatchRequest extends PreparedRequest {
   readonly bodyTimeoutMsecs: Msecs | null;
 }
 
+/**
+ * The same in an object that is fast to read. undici makes its options by spreading the program's and adding to them, and of such
+ * an object Node 20 takes 0.1 to 0.2 µs for each property that is looked for; of a copy, nothing to speak of.
+ */
+export function readable(options: DispatchOptions): DispatchOptions {
+  // What a class has, or inherits, would not be copied.
+  return Object.getPrototypeOf(options) === Object.prototype ? { ...options } : options;
+}
+
 /** @throws DispatchError, InvalidRequestError */
 export function targetOf(options: DispatchOptions, targets: Targets): Target {
   const { origin } = options;
@@ -36,19 +45,29 @@ const mostPlain = 16_384;
 
 /** Requests of which no more is said than where they go, made once for each: programs send the same ones again and again. */
 export class PlainRequests {
-  readonly #byUrl = new Map<string, DispatchRequest>();
+  /** By path: what a program gives is often a string just made, and two short ones are found sooner than one put together of them. */
+  readonly #byTarget = new Map<Target, Map<string, DispatchRequest>>();
+  #size = 0;
 
   /** The request for `options`. @throws DispatchError, InvalidRequestError */
   prepare(target: Target, options: DispatchOptions, keepAlive: boolean): DispatchRequest {
     if (!isPlain(options)) return prepareDispatch(target, options, keepAlive);
-    const url = `${target.origin} ${options.path}`;
-    const known = this.#byUrl.get(url);
+    const known = this.#byTarget.get(target)?.get(options.path);
     if (known !== undefined && known.closesConnection !== keepAlive) return known;
     const made = prepareDispatch(target, options, keepAlive);
-    // Forgetting all of them is as good as forgetting the right ones when there are so many.
-    if (this.#byUrl.size >= mostPlain) this.#byUrl.clear();
-    this.#byUrl.set(url, made);
+    this.#remember(target, options.path, made);
     return made;
+  }
+
+  #remember(target: Target, path: string, made: DispatchRequest): void {
+    // Forgetting all of them is as good as forgetting the right ones when there are so many.
+    if (++this.#size > mostPlain) {
+      this.#byTarget.clear();
+      this.#size = 1;
+    }
+    const byPath = this.#byTarget.get(target);
+    if (byPath === undefined) this.#byTarget.set(target, new Map([[path, made]]));
+    else byPath.set(path, made);
   }
 }
 
