@@ -57,6 +57,28 @@ export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
 export type { ClientClock, ClockTimer } from "./net/clock.ts";
 export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
 export type {
+  ConnectionDialing,
+  ConnectionIdle,
+  ConnectionMessage,
+  ConnectionOpen,
+  ConnectionRetired,
+  ErrorSummary,
+  EventMessage,
+  EventName,
+  KeeplineEvents,
+  LaneMessage,
+  RequestCreated,
+  RequestEnd,
+  RequestFailed,
+  RequestGranted,
+  RequestHead,
+  RequestLeaked,
+  RequestMessage,
+  RequestQueued,
+  RequestResend,
+  RequestSent,
+} from "./observe/messages.ts";
+export type {
   ClientStats,
   IdleWindowStats,
   LaneHighWater,
@@ -67,5 +89,6 @@ export type {
   ServiceStats,
   SocketCounts,
 } from "./observe/stats.ts";
+export { type EventListeners, subscribe } from "./observe/subscribe.ts";
 export type { Agent, HttpsAgent } from "./surfaces/agent/agent.ts";
 export type { AgentPart } from "./surfaces/agent/part.ts";

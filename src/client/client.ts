@@ -59,6 +59,11 @@ export class Client extends EventEmitter<ClientEvents> {
     this.#sender = { world: this.#world, targets: new Targets() };
   }
 
+  /** Unique in this process, from 1: events name it as `clientId`. */
+  get id(): number {
+    return this.#world.observing.clientId;
+  }
+
   /** The options in force, complete. */
   get options(): Readonly<ResolvedOptions> {
     return this.#world.options;

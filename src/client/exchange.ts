@@ -107,6 +107,10 @@ export class Exchange
     return this.#options.queueTimeoutMsecs ?? null;
   }
 
+  override get receivedBytes(): number | null {
+    return this.#delivery?.bodyBytes ?? null;
+  }
+
   get maxHeaderBytes(): number {
     return this.#service.options.maxHeaderBytes;
   }
@@ -219,6 +223,7 @@ export class Exchange
 
   failed(error: unknown): void {
     if (this.#stage === "over") return;
+    this.#world.pools.observer?.failed(this, error, this.#world.clock());
     this.#finish();
     const body = this.#delivery?.responseBody ?? null;
     if (body === null) this.#reject(error);
@@ -262,7 +267,9 @@ export class Exchange
     const { heldBytes } = body;
     const { name: service } = this.#service;
     const where = { method, origin: pool.origin, service, lane };
-    warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames });
+    const leak = { connectionId: id, msecs, heldBytes, frames };
+    this.#world.pools.observer?.leaked(this, leak, this.#world.clock());
+    warnOfLeak({ ...where, ...leak });
   }
 
   collected(): void {
@@ -348,8 +355,10 @@ export class Exchange
     if (this.#stage === "over") return;
     const wasWaiting = this.#stage === "waiting";
     const connection = this.#delivery?.connection ?? null;
-    if (failure === null) this.#finish();
-    else this.failed(failure.error);
+    if (failure === null) {
+      this.#world.pools.observer?.failed(this, null, this.#world.clock());
+      this.#finish();
+    } else this.failed(failure.error);
     if (connection !== null) connection.abandon(this, reason);
     else if (wasWaiting) {
       this.#world.pools.cancel(this, this.#world.clock());

@@ -7,12 +7,14 @@ import type { Connection } from "../core/connection.ts";
 import type { KeeplineError } from "../core/errors.ts";
 import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
+import type { RetireReason } from "../core/retire.ts";
 import type { Saturation } from "../core/saturation.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
 import { Alarm } from "../net/alarm.ts";
 import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
+import { Observing } from "../observe/observing.ts";
 import type { ExchangeWorld } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { type ResolvedService, resolveServices } from "./service-options.ts";
@@ -28,6 +30,8 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   readonly pools: Pools<ConnectionUser, Http1Connection>;
   readonly dialer: Dialer;
   readonly clock: Clock;
+  /** Who looks on. */
+  readonly observing: Observing;
   options: Readonly<ResolvedOptions>;
   /** By name, `default` first. */
   services: ReadonlyMap<string, ResolvedService>;
@@ -45,6 +49,7 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.options = withGiven(options, this.services);
     this.#report = report;
     this.clock = readerOf(options.clock);
+    this.observing = new Observing(this.clock);
     this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
     this.dialer = new Dialer(options.connect, this.clock);
     this.pools = new Pools(options, this, Math.random, [...this.services.values()]);
@@ -94,6 +99,7 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   started(): void {
     this.#activeCount++;
     this.#hold();
+    this.#lookForObservers();
   }
 
   finished(): void {
@@ -126,7 +132,9 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.#alarm.clear();
   }
 
-  dial(connection: Lease): void {
+  dial(connection: Lease, now: Msecs): void {
+    this.#lookForObservers();
+    this.pools.observer?.dialing(connection, now);
     const { origin, site } = connection.pool;
     const address = site.route === null ? addressOf(origin) : null;
     const transport = new Http1Connection(connection, address, this);
@@ -136,18 +144,24 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   }
 
   grant(request: ConnectionUser, connection: Lease, now: Msecs): void {
-    if (connection.transport !== null) request.use(connection.transport, now);
+    if (connection.transport === null) return;
+    this.pools.observer?.granted(request, connection, now);
+    request.use(connection.transport, now);
   }
 
   refuse(request: ConnectionUser, error: KeeplineError): void {
     request.refused(error);
   }
 
-  retire(connection: Lease): void {
+  retire(connection: Lease, reason: RetireReason, now: Msecs): void {
+    this.#lookForObservers();
+    this.pools.observer?.retired(connection, reason, now);
     connection.transport?.close();
   }
 
   saturation(change: "saturated" | "relieved", lane: Saturation): void {
+    this.#lookForObservers();
+    this.pools.observer?.saturation(change, lane, this.clock());
     // Who listens may ask for more at once, and may throw.
     queueMicrotask(() => this.#report(change, lane));
   }
@@ -160,6 +174,11 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     process.emitWarning(`keepline found a defect of its own: ${problem}`, {
       code: "KEEPLINE_BROKEN",
     });
+  }
+
+  /** Somebody may have begun to look on, or ceased to: nobody tells, so that it is looked for where something begins. */
+  #lookForObservers(): void {
+    this.pools.observer = this.observing.current;
   }
 
   #hold(): void {

@@ -22,7 +22,8 @@ export type ConnectionState =
   | IdleState
   | { readonly kind: "busy"; readonly leases: number }
   | { readonly kind: "draining"; readonly leases: number; readonly reason: RetireReason }
-  | { readonly kind: "closed"; readonly reason: RetireReason };
+  /** `before`: what it was in. */
+  | { readonly kind: "closed"; readonly reason: RetireReason; readonly before: ConnectionState };
 
 /** A lease of a connection that carries one request at a time: shared, for it is made with every request. */
 export const busyOnce: ConnectionState = { kind: "busy", leases: 1 };

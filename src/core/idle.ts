@@ -68,6 +68,7 @@ export class IdleConnections<R extends PendingRequest, T> {
     }
     connection.usableUntil = this.#usableUntil(connection, now);
     this.#pool.roster.move(connection, connection.idleSince(now));
+    this.#world.observer?.rested(connection, now);
     if (connection.usableUntil > now) {
       this.#world.timers.set(connection, connection.usableUntil, now);
     } else if (!this.#becomesScout(connection, now)) {

@@ -30,6 +30,8 @@ export abstract class PendingRequest extends Deadline {
   covered = false;
   /** Set from the first failure of a connection under it on. */
   resending: Resending | null = null;
+  /** What an observer keeps with it; null while nobody looks on. */
+  observation: object | null = null;
   ahead: PendingRequest | null = null;
   behind: PendingRequest | null = null;
 

@@ -213,7 +213,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void {
     const { state } = connection;
     if (state.kind === "closed") return;
-    this.roster.move(connection, { kind: "closed", reason });
+    this.roster.move(connection, { kind: "closed", reason, before: state });
     for (const holder of connection.holders) {
       connection.letGoOf(holder);
       holder.place?.letGo(now - connection.leasedAt, false, now);

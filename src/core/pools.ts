@@ -9,6 +9,7 @@ import { ClientClosedError } from "./errors.ts";
 import { type Handover, release, resume } from "./handover.ts";
 import type { ServicePolicy } from "./lane-options.ts";
 import { ArrivalLine } from "./line.ts";
+import type { Observer } from "./observer.ts";
 import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
 import { completePolicies, serviceNameOf } from "./policies.ts";
@@ -30,6 +31,8 @@ export class Pools<R extends PendingRequest, T> {
   readonly random: Random;
   readonly timers: Timers;
   readonly budget: Budget<R, T>;
+  /** Null while nobody looks on. */
+  observer: Observer<R, T> | null = null;
   nextConnectionId = 1;
   nextSequence = 1;
   /** When a socket last had something to say: later, nothing was heard of any. */
@@ -122,6 +125,8 @@ export class Pools<R extends PendingRequest, T> {
 
   /** Asks for a connection. Ends in `port.grant` or `port.refuse`, now or later, unless it is cancelled. */
   acquire(pool: Pool<R, T>, request: R, now: Msecs): void {
+    if (this.observer !== null && request.phase === "new")
+      this.observer.created(request, pool, now);
     if (this.isClosing) {
       this.#refuseClosed(pool, request);
       return;
@@ -138,6 +143,7 @@ export class Pools<R extends PendingRequest, T> {
 
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
     this.heardAt = now;
+    if (connection.state.kind === "dialing") this.observer?.opened(connection, facts, now);
     connection.pool.dialed(connection, facts, now);
     this.#settle(now);
   }
@@ -182,6 +188,7 @@ export class Pools<R extends PendingRequest, T> {
     pool.retire(connection, reason, now);
     // To let go of its body runs the program's code, which may have ended it meanwhile.
     if (refusal === null && request.phase === "granted") {
+      this.observer?.resent(request, connection, attempt.isWritten, now);
       if (this.#isDestroyed) {
         request.interrupted();
         this.#refuseClosed(pool, request);

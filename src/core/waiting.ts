@@ -32,6 +32,7 @@ export class Waiting<R extends PendingRequest, T> {
     if (request.resending === null) this.#pool.lanes.push(request, place);
     else this.#pool.lanes.insert(request, place);
     if (!isClosing) watch(place, timers, now);
+    this.#world.observer?.queued(request, now);
   }
 
   /** `request` waits on, unless its lane has too many or would serve it too late. */

@@ -12,11 +12,24 @@ import type { SocketLoan } from "./loan.ts";
 
 /** A request that waits for a connection and has one. */
 export abstract class ConnectionUser extends PendingRequest {
+  abstract readonly method: string;
+  /** The request target: path and query, as a rule. */
+  abstract readonly target: string;
   /** It has the lease of `connection`. */
   abstract use(connection: Http1Connection, now: Msecs): void;
   /** It is sent with all others of this turn of the event loop, rather than by itself. */
   get sendsAtEndOfTurn(): boolean {
     return false;
+  }
+
+  /** Of its response; null when it is not known here. */
+  get statusCode(): number | null {
+    return null;
+  }
+
+  /** Bytes of the response body so far; null when they are not known here. */
+  get receivedBytes(): number | null {
+    return null;
   }
 
   /** It gets no connection. */

@@ -308,6 +308,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
       const { timeoutMsecs, furtherRequests } = parseKeepAlive(head.keepAliveHeader);
       pool.hinted(this.lease, timeoutMsecs, furtherRequests);
     }
+    this.#world.pools.observer?.responded(exchange, head, this.#now);
     exchange.responded(head, this.#now);
   }
 
@@ -321,6 +322,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     // Over TLS, what was decrypted already still comes after the socket was told to stop, and may be the rest
     // of the response: the socket must read on for the next one.
     this.resume();
+    if (this.#exchange !== null) this.#world.pools.observer?.ended(this.#exchange, this.#now);
     this.#exchange?.ended(rawTrailers, this.#now);
   }
 

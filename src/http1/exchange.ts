@@ -32,7 +32,6 @@ export interface BodySource {
 
 /** A request that a connection can carry. Surfaces extend it. */
 export abstract class HttpExchange extends ConnectionUser {
-  abstract readonly method: string;
   /** Request line, fields and the empty line, in Latin-1. */
   abstract readonly head: string;
   abstract readonly body: RequestBody;
@@ -50,6 +49,13 @@ export abstract class HttpExchange extends ConnectionUser {
 
   override use(connection: Http1Connection, now: Msecs): void {
     connection.send(this, now);
+  }
+
+  /** Between the spaces of the request line (RFC 9112, section 3). */
+  get target(): string {
+    const { head } = this;
+    const start = head.indexOf(" ") + 1;
+    return head.slice(start, head.indexOf(" ", start));
   }
 
   /** The request asks for an upgrade or a tunnel: then a 101, or a 2xx to CONNECT, ends HTTP on its connection. */

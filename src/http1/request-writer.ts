@@ -5,13 +5,17 @@
  */
 import type { Socket } from "node:net";
 import type { Clock, Msecs } from "../core/clock.ts";
+import type { Observer } from "../core/observer.ts";
 import { Deadline, type Timers } from "../core/timers.ts";
 import { BodyWriter, type BodyWriterListener, sourceOf } from "./body-writer.ts";
 import type { BodySource, HttpExchange } from "./exchange.ts";
 
 /** What a writer needs from the client around it. */
 export interface WriterWorld {
-  readonly pools: { readonly timers: Timers };
+  readonly pools: {
+    readonly timers: Timers;
+    readonly observer: Pick<Observer<HttpExchange, unknown>, "sent"> | null;
+  };
   readonly clock: Clock;
 }
 
@@ -107,7 +111,7 @@ export class RequestWriter implements BodyWriterListener {
 
   bodyWritten(): void {
     this.#writer = null;
-    this.#exchange?.sent(this.#world.clock());
+    if (this.#exchange !== null) this.#tell(this.#exchange, this.#world.clock());
   }
 
   bodyFailed(error: unknown): void {
@@ -146,6 +150,11 @@ export class RequestWriter implements BodyWriterListener {
   #sent(exchange: HttpExchange, now: Msecs): void {
     if (this.#hasRefused()) return;
     this.isWritten = true;
+    this.#tell(exchange, now);
+  }
+
+  #tell(exchange: HttpExchange, now: Msecs): void {
+    this.#world.pools.observer?.sent(exchange, now);
     exchange.sent(now);
   }
 

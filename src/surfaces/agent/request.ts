@@ -55,7 +55,7 @@ const idempotentMethods = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DE
 type NodeRequest = http.ClientRequest & {
   /** The option `timeout`. */
   readonly timeout?: Msecs;
-  readonly res: http.IncomingMessage | null;
+  readonly res: (http.IncomingMessage & { readonly upgrade?: boolean }) | null;
   /** The request itself closes its connection. */
   readonly _last: boolean;
 };
@@ -82,6 +82,18 @@ export class AgentRequest extends SocketBorrower {
     this.req = req as NodeRequest;
     this.lane = lane;
     this.isReplayable = idempotentMethods.has(req.method);
+  }
+
+  get method(): string {
+    return this.req.method;
+  }
+
+  get target(): string {
+    return this.req.path;
+  }
+
+  override get statusCode(): number | null {
+    return this.req.res?.statusCode ?? null;
   }
 
   /** Asks `pool` for a connection. */
@@ -121,7 +133,7 @@ export class AgentRequest extends SocketBorrower {
       const timeoutMsecs = req.timeout ?? owner.timeoutMsecs;
       setTimeoutOf(socket, timeoutMsecs);
     } catch (error) {
-      this.#end();
+      this.#end(error);
       loan.giveUp(this, "aborted");
       tell(req, error);
       return;
@@ -132,6 +144,7 @@ export class AgentRequest extends SocketBorrower {
 
   override answered(now: Msecs): void {
     this.#isAnswered = true;
+    this.#owner.world.pools.observer?.responded(this, null, now);
     // What has a body is written in the program's own time.
     const { req } = this;
     if (!req.useChunkedEncodingByDefault) this.#loan?.lease.pool.responded(now - this.#lentAt);
@@ -187,7 +200,7 @@ export class AgentRequest extends SocketBorrower {
     if (this.#stage !== "waiting") return;
     const wait = this.#wait;
     this.#wait = null;
-    this.#end();
+    this.#end(error);
     wait?.end();
     // Programs look for the codes of the system, as in ECONNREFUSED.
     const cause = error instanceof ConnectError ? error.cause : undefined;
@@ -270,9 +283,17 @@ export class AgentRequest extends SocketBorrower {
     return this.req._last ? "keep-alive-off" : "connection-close";
   }
 
-  #end(): void {
+  /** `error`: what the program is told, where it is not told by Node. */
+  #end(error: unknown = null): void {
     const { world } = this.#owner;
     if (this.#stage === "over") return;
+    const { observer } = world.pools;
+    if (observer !== null) {
+      const { res, errored } = this.req;
+      // The response to an upgrade has no end.
+      if (res?.complete === true || res?.upgrade === true) observer.ended(this, world.clock());
+      else observer.failed(this, error ?? errored ?? null, world.clock());
+    }
     if (this.#stage === "lent") world.resumed();
     this.#stage = "over";
     this.#loan = null;

@@ -96,6 +96,10 @@ export class DispatchExchange
     return this.#service.options.resend;
   }
 
+  override get receivedBytes(): number {
+    return this.#bodyBytes;
+  }
+
   get maxHeaderBytes(): number {
     return this.#service.options.maxHeaderBytes;
   }
@@ -244,12 +248,16 @@ export class DispatchExchange
       socket.destroy();
       return;
     }
+    const now = this.#world.clock();
+    this.#world.pools.observer?.responded(this, head, now);
+    this.#world.pools.observer?.ended(this, now);
     this.#finish();
     this.#receiver.upgrade(head.statusCode, head.rawHeaders, socket);
   }
 
   failed(error: unknown): void {
     if (this.#isOver) return;
+    this.#world.pools.observer?.failed(this, error, this.#world.clock());
     this.#finish();
     this.#receiver.error(toHandlerError(error));
   }
@@ -352,8 +360,10 @@ export class DispatchExchange
     const { method, lane } = this;
     const where = { method, origin: this.#origin, service: this.#service.name, lane };
     const heldBytes = (this.#held ?? []).reduce((sum, piece) => sum + piece.length, 0);
-    const msecs = this.#world.clock() - this.#pausedAt;
-    warnOfLeak({ ...where, connectionId: id, msecs, heldBytes, frames: null, isNeverNoted: true });
+    const now = this.#world.clock();
+    const leak = { connectionId: id, msecs: now - this.#pausedAt, heldBytes, frames: null };
+    this.#world.pools.observer?.leaked(this, leak, now);
+    warnOfLeak({ ...where, ...leak, isNeverNoted: true });
   }
 
   #timedOut(error: KeeplineError): void {
