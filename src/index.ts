@@ -48,6 +48,7 @@ export {
 export type { DurationSummary } from "./core/histogram.ts";
 export type { IdleClosing } from "./core/idle-history.ts";
 export type { LaneOptions, Overload } from "./core/lane-options.ts";
+export type { Extent, LaneHighs, MarkedCounts } from "./core/marks.ts";
 export type { CoreOptions, PoolOptions } from "./core/options.ts";
 export type { OriginPattern } from "./core/origin-pattern.ts";
 export type { ResendMode } from "./core/resend.ts";
@@ -83,12 +84,21 @@ export type {
   IdleWindowStats,
   LaneHighWater,
   LaneStats,
+  LaneTimings,
   LaneTotals,
   LeakStats,
   OriginStats,
+  PoolTimings,
+  PoolTotals,
   ServiceStats,
   SocketCounts,
 } from "./observe/stats.ts";
+export type {
+  MarkedStats,
+  OriginMarks,
+  ServiceMarks,
+  StatsReader,
+} from "./observe/stats-reader.ts";
 export { type EventListeners, subscribe } from "./observe/subscribe.ts";
 export type { Agent, HttpsAgent } from "./surfaces/agent/agent.ts";
 export type { AgentPart } from "./surfaces/agent/part.ts";

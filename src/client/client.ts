@@ -7,6 +7,7 @@ import { invalidOption, wholeNumber } from "../core/rules.ts";
 import type { Saturation } from "../core/saturation.ts";
 import { SaturationWarning } from "../observe/saturation-warning.ts";
 import { type ClientStats, snapshot } from "../observe/stats.ts";
+import { readerOf, type StatsReader } from "../observe/stats-reader.ts";
 import {
   type Agent,
   type HttpsAgent,
@@ -131,6 +132,14 @@ export class Client extends EventEmitter<ClientEvents> {
   /** Counters and sizes of all pools, as plain JSON. */
   stats(): ClientStats {
     return snapshot(this.#world.pools, Date.now());
+  }
+
+  /**
+   * A reader of `stats()` that has, too, the least and the most of sockets and waiting requests since it last read: each
+   * reader its own, so that a dashboard takes nothing from a scrape. Close it when it reads no more.
+   */
+  statsReader(): StatsReader {
+    return readerOf(this.#world.pools, this.#world.clock);
   }
 
   /**

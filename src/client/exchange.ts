@@ -162,7 +162,7 @@ export class Exchange
     this.#stage = "receiving";
     delivery.bodyBytes = 0;
     delivery.firstByteAt = now;
-    delivery.pool.responded(now - delivery.sentAt);
+    this.place?.responded(now - delivery.sentAt);
     this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
     const body = new IncomingBody(this);
     const clientBody = new ClientBody(body, head.rawHeaders);

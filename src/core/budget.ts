@@ -5,6 +5,7 @@
  */
 import type { Connection } from "./connection.ts";
 import type { Line } from "./line.ts";
+import type { Marks } from "./marks.ts";
 import type { PendingRequest } from "./pending.ts";
 
 /** A connection's place in one idle list. */
@@ -80,6 +81,12 @@ export class Budget<R extends PendingRequest, T> {
   open = 0;
   /** The most that were open at once. */
   mostOpen = 0;
+  /** Of `open`: those that are being dialed. */
+  dialing = 0;
+  /** Requests that wait. */
+  pending = 0;
+  /** For those who read marks; null while nobody does. Where it is null, it is null above, too. */
+  marks: Marks | null = null;
   /** Sockets reserved for lanes under this budget. */
   reserved = 0;
   /** Sockets that are claimed, or reserved for lanes that have not claimed them: see `PoolLane`. */
@@ -94,6 +101,11 @@ export class Budget<R extends PendingRequest, T> {
     this.name = name;
     this.limit = limit;
     this.parent = parent;
+  }
+
+  /** Sockets that carry a request: busy and draining ones. */
+  get busy(): number {
+    return this.open - this.idle.count - this.dialing;
   }
 
   get isFull(): boolean {
@@ -128,14 +140,41 @@ export class Budget<R extends PendingRequest, T> {
     for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) each.open--;
   }
 
+  /** So many more are being dialed, here and above. */
+  addDialing(count: number): void {
+    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+      each.dialing += count;
+    }
+  }
+
+  /** So many more requests wait, here and above. */
+  addPending(count: number): void {
+    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+      each.pending += count;
+    }
+  }
+
+  /** Marks what is so now, here and above. */
+  note(): void {
+    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+      each.marks?.note(each.open, each.idle.count, each.busy, each.pending);
+    }
+  }
+
   /** Counts under another budget from now on, with the idle ones of `connections`. The limits there may be exceeded then. */
   moveTo(parent: Budget<R, T>, connections: Iterable<Connection<R, T>>): void {
     const idle = [...connections].filter((each) => each.state.kind === "idle");
     for (const { idleLinks } of idle) this.removeIdle(idleLinks);
-    for (let each = this.parent; each !== null; each = each.parent) each.open -= this.open;
+    for (let each = this.parent; each !== null; each = each.parent) {
+      each.open -= this.open;
+      each.dialing -= this.dialing;
+      each.pending -= this.pending;
+    }
     this.parent = parent;
     for (let each: Budget<R, T> | null = parent; each !== null; each = each.parent) {
       each.open += this.open;
+      each.dialing += this.dialing;
+      each.pending += this.pending;
       each.mostOpen = Math.max(each.mostOpen, each.open);
     }
     for (const { idleLinks } of idle) {

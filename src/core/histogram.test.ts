@@ -74,3 +74,42 @@ test("durations beyond an hour count in the last bucket, and the maximum stays e
   assert.equal(histogram.max, 1e12);
   assert.ok((histogram.percentile(0.5) as number) > 4_000_000);
 });
+
+test("a sum of histograms is what one would be that was told everything", () => {
+  const durations = fc.array(
+    fc.oneof(
+      fc.constant(0),
+      fc.double({ min: 0, max: 1, noNaN: true }).map((x) => 1e-3 * 1e9 ** x),
+    ),
+    { maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(durations, durations, (some, others) => {
+      const [one, other, all] = [new Histogram(), new Histogram(), new Histogram()];
+      for (const msecs of some) one.record(msecs);
+      for (const msecs of others) other.record(msecs);
+      for (const msecs of [...some, ...others]) all.record(msecs);
+      one.add(other);
+      const { mean, ...exact } = one.summary();
+      const { mean: expected, ...whole } = all.summary();
+      assert.deepEqual(exact, whole);
+      assert.ok(Math.abs((mean ?? 0) - (expected ?? 0)) <= 1e-9 * (expected ?? 0));
+      for (let doubling = 0; doubling <= 32; doubling++) {
+        assert.equal(one.countBelow(doubling), all.countBelow(doubling));
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("how many values are below a power of two is exact", () => {
+  const values = [0, 0.5, 1.024, 3, 4.096, 4.0959, 70, 1_000, 5_000_000];
+  const histogram = new Histogram();
+  for (const msecs of values) histogram.record(msecs);
+  for (let doubling = 0; doubling < 32; doubling++) {
+    const expected = values.filter(
+      (msecs) => Math.floor(msecs * 1_000 + 1e-6) < 2 ** doubling,
+    ).length;
+    assert.equal(histogram.countBelow(doubling), expected, `below ${2 ** doubling} µs`);
+  }
+});

@@ -38,6 +38,10 @@ export class Histogram {
     return this.#cells?.[maxAt] ?? 0;
   }
 
+  get sum(): Msecs {
+    return this.#cells?.[sumAt] ?? 0;
+  }
+
   /** Adds one duration. 0 counts as 0, else below 1 µs as 1 µs, above 71 minutes as that. */
   record(msecs: Msecs): void {
     this.count++;
@@ -46,15 +50,43 @@ export class Histogram {
       return;
     }
     const bucket = bucketOf(msecs);
-    let cells = this.#cells;
-    let index = firstBucketAt + bucket - this.#from;
-    if (cells === null || index < firstBucketAt || index >= cells.length) {
-      cells = this.#widened(bucket);
-      index = firstBucketAt + bucket - this.#from;
-    }
+    const cells = this.#cellsFor(bucket);
+    const index = firstBucketAt + bucket - this.#from;
     cells[index] = (cells[index] as number) + 1;
     cells[sumAt] = (cells[sumAt] as number) + msecs;
     if (msecs > (cells[maxAt] as number)) cells[maxAt] = msecs;
+  }
+
+  /** Counts all that is in `other`, too. */
+  add(other: Histogram): void {
+    this.count += other.count;
+    this.#zeroCount += other.#zeroCount;
+    const cells = other.#cells;
+    if (cells === null) return;
+    for (let index = firstBucketAt; index < cells.length; index++) {
+      const count = cells[index] as number;
+      if (count === 0) continue;
+      const bucket = other.#from + index - firstBucketAt;
+      const own = this.#cellsFor(bucket);
+      const at = firstBucketAt + bucket - this.#from;
+      own[at] = (own[at] as number) + count;
+    }
+    const own = this.#cells;
+    if (own === null) return;
+    own[sumAt] = (own[sumAt] as number) + (cells[sumAt] as number);
+    own[maxAt] = Math.max(own[maxAt] as number, cells[maxAt] as number);
+  }
+
+  /** How many values are below `2 ** doubling` microseconds; exact, since a bucket ends there. */
+  countBelow(doubling: number): number {
+    const cells = this.#cells;
+    let count = this.#zeroCount;
+    if (cells === null) return count;
+    const end = firstBucketAt + doubling * bucketsPerDoubling - this.#from;
+    for (let index = firstBucketAt; index < Math.min(end, cells.length); index++) {
+      count += cells[index] as number;
+    }
+    return count;
   }
 
   /** The duration that a share of the values does not exceed; `share` from 0 to 1. Null when empty. `zeros`: further values, all 0. */
@@ -72,6 +104,13 @@ export class Histogram {
   }
 
   /** Cells with room for `bucket`. */
+  #cellsFor(bucket: number): number[] {
+    const cells = this.#cells;
+    const index = firstBucketAt + bucket - this.#from;
+    const hasRoom = cells !== null && index >= firstBucketAt && index < cells.length;
+    return hasRoom ? cells : this.#widened(bucket);
+  }
+
   #widened(bucket: number): number[] {
     const first = bucket - (bucket % blockSize);
     if (this.#cells === null) this.#from = first;
@@ -92,7 +131,7 @@ export class Histogram {
     if (count === 0) return { count, mean: null, p50: null, p90: null, p99: null, max: null };
     return {
       count,
-      mean: (this.#cells?.[sumAt] ?? 0) / count,
+      mean: this.sum / count,
       p50: this.percentile(0.5, zeros),
       p90: this.percentile(0.9, zeros),
       p99: this.percentile(0.99, zeros),

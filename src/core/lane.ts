@@ -5,9 +5,11 @@
 import type { Msecs } from "./clock.ts";
 import { Heap } from "./heap.ts";
 import type { LaneOptions } from "./lane-options.ts";
+import type { LaneMarks } from "./marks.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import type { Service } from "./service.ts";
+import { LaneTally } from "./tally.ts";
 
 /** What a lane or service has reached at most since it was made. */
 export interface HighWater {
@@ -32,6 +34,10 @@ export class Lane<R extends PendingRequest, T> {
   /** When one of its requests last had a connection. */
   servedAt: Msecs = Number.NEGATIVE_INFINITY;
   readonly highWater: HighWater = { pending: 0, busy: 0, waitMsecs: 0 };
+  /** For those who read marks; null while nobody does. */
+  marks: LaneMarks | null = null;
+  /** What was counted of it in pools that are gone. */
+  readonly past = new LaneTally();
   /** Where its requests wait for a place under the service's `maxTotalSockets`, one entry an origin. */
   readonly waiting = new Heap<PoolLane<R, T>>();
 

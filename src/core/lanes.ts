@@ -10,7 +10,8 @@ import { defaultName } from "./lane-options.ts";
 import { passedOverSince } from "./line.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
-import { type LaneTally, PoolLane } from "./pool-lane.ts";
+import { PoolLane } from "./pool-lane.ts";
+import { LaneTally } from "./tally.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
@@ -75,6 +76,9 @@ export class Lanes<R extends PendingRequest, T> {
     if (queue.count > tally.mostPending) tally.mostPending = queue.count;
     if (lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
     if (service.pending > service.mostPending) service.mostPending = service.pending;
+    lane.marks?.note(lane.held, lane.pending);
+    const { budget } = this.#pool;
+    if (budget.marks !== null) budget.note();
   }
 
   /** `request` waits no more, and gets nothing. */
@@ -180,8 +184,9 @@ export class Lanes<R extends PendingRequest, T> {
 
   /** Lanes that the service still has are there at once, with what was counted; those that it has no more are forgotten. */
   renew(): void {
-    for (const name of [...(this.#former?.keys() ?? [])]) {
+    for (const [name, { tally }] of [...(this.#former ?? [])]) {
       if (this.#pool.service.lanes.has(name)) this.of(name);
+      else this.#pool.tally.forget(tally);
     }
     this.#former = null;
   }
@@ -197,7 +202,7 @@ export class Lanes<R extends PendingRequest, T> {
     const known = this.#find(lane.name);
     if (known !== undefined) return known;
     const former = this.#former?.get(lane.name) ?? null;
-    const made = new PoolLane(this.#pool, lane, former?.tally ?? emptyTally());
+    const made = new PoolLane(this.#pool, lane, former?.tally ?? new LaneTally());
     if (former !== null) {
       made.serviceMsecs = former.serviceMsecs;
       made.saturatedAt = former.saturatedAt;
@@ -248,6 +253,7 @@ export class Lanes<R extends PendingRequest, T> {
     this.count++;
     place.lane.pending++;
     place.lane.service.pending++;
+    this.#pool.budget.addPending(1);
   }
 
   /** Returns whether a dial was for it. */
@@ -257,17 +263,15 @@ export class Lanes<R extends PendingRequest, T> {
     this.count--;
     place.lane.pending--;
     place.lane.service.pending--;
+    const { budget } = this.#pool;
+    budget.addPending(-1);
+    if (budget.marks !== null) budget.note();
     if (wasCovered) this.coveredCount--;
     if (place.queue.count > 0) return wasCovered;
     const last = this.waiting.pop() as PoolLane<R, T>;
     if (last !== place) this.waiting[this.waiting.indexOf(place)] = last;
     return wasCovered;
   }
-}
-
-function emptyTally(): LaneTally {
-  const marks = { mostPending: 0, mostBusy: 0, longestWaitMsecs: 0 };
-  return { served: 0, timedOut: 0, refused: 0, shed: 0, ...marks };
 }
 
 /** The item with the least rank; null when none has one. */

@@ -16,25 +16,8 @@ import type { Ranked } from "./heap.ts";
 import type { Lane } from "./lane.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
+import type { LaneTally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
-
-/** What is counted of a lane, for as long as the service has it. Plain numbers that only grow. */
-export interface LaneTally {
-  /** Requests that were granted a connection. */
-  served: number;
-  /** Requests that waited longer than their queue timeout. */
-  timedOut: number;
-  /** Requests refused because the queue was full. */
-  refused: number;
-  /** Requests refused at once because they would have waited for too long. */
-  shed: number;
-  /** Requests that waited at once, at most. */
-  mostPending: number;
-  /** Requests under way at once, at most. */
-  mostBusy: number;
-  /** The longest wait in ms. */
-  longestWaitMsecs: Msecs;
-}
 
 /** A response time counts for so much of the mean: it follows a change within some ten requests. */
 const serviceWeight = 1 / 8;
@@ -158,6 +141,7 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
     lane.servedAt = now;
     if (busy > tally.mostBusy) tally.mostBusy = busy;
     if (busyOfLane > lane.highWater.busy) lane.highWater.busy = busyOfLane;
+    lane.marks?.note(busyOfLane, 0);
   }
 
   /**
@@ -172,6 +156,18 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
     if (!isWell && servedMsecs <= this.serviceMsecs) return;
     this.serviceMsecs +=
       (servedMsecs - this.serviceMsecs) * (this.serviceMsecs === 0 ? 1 : serviceWeight);
+  }
+
+  /** As `letGo`: the lease of a request has ended, which is counted. */
+  ended(servedMsecs: Msecs, isWell: boolean, now: Msecs): void {
+    this.tally.used(servedMsecs);
+    this.letGo(servedMsecs, isWell, now);
+  }
+
+  /** A response began so long after its request was sent. */
+  responded(msecs: Msecs): void {
+    this.tally.responded(msecs);
+    this.pool.idle.history.responded(msecs);
   }
 
   /** A request has waited for so long, and waits no more. */

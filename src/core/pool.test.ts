@@ -319,7 +319,7 @@ test("a hint of the server ends the use of a connection before the server does",
 test("the margin of a hint grows by the shortest time that a response took", () => {
   const world = manualWorld({ keepAliveMsecs: 60_000 });
   const request = world.acquire();
-  for (const msecs of [400, 150, 150.5]) world.pool().responded(msecs);
+  for (const msecs of [400, 150, 150.5]) world.lane("default").responded(msecs);
   world.hint(request.connection, 5_000);
   world.release(request);
   assert.equal(Math.round(request.connection.usableUntil), world.now + 3_850);
@@ -830,10 +830,13 @@ test("what a pool did is counted: opened, resumed, closed by reason, waits and h
   world.release(first);
   world.lose(second.connection, "socket-error");
   const { tally } = world.pool();
+  const lane = world.lane("default").tally;
   assert.deepEqual(
     [tally.requests, tally.served, tally.opened, tally.resumedTls, tally.reused, tally.closed],
     [2, 2, 1, 1, 1, { "socket-error": 1 }],
   );
-  assert.deepEqual([tally.queue.count, tally.queue.max], [2, 100]);
-  assert.deepEqual([tally.connect.max, tally.tls.max], [10, 20]);
+  assert.deepEqual([lane.queue?.count, lane.queue?.max, lane.unqueued], [2, 100, 0]);
+  assert.deepEqual([lane.use?.count, lane.use?.max], [2, 70]);
+  assert.deepEqual([tally.dial?.max, tally.connect?.max, tally.tls?.max], [30, 10, 20]);
+  assert.deepEqual([tally.life?.count, tally.life?.max, tally.idle], [1, 70, null]);
 });

@@ -124,12 +124,6 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.#acquireAgain(request, now);
   }
 
-  /** A response began so long after its request was sent. */
-  responded(msecs: Msecs): void {
-    this.tally.firstByte.record(msecs);
-    this.idle.history.responded(msecs);
-  }
-
   /** A pending request gives up: it is forgotten and not told. */
   cancel(request: R, now: Msecs): void {
     if (request.phase !== "pending") return;
@@ -152,11 +146,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
     if (connection.state.kind !== "dialing") return; // superseded: timed out or destroyed meanwhile
-    this.dialing.succeeded(now - connection.state.since);
-    this.tally.opened++;
-    if (facts.tlsResumed) this.tally.resumedTls++;
-    if (facts.connectMsecs !== null) this.tally.connect.record(facts.connectMsecs);
-    if (facts.tlsMsecs !== null) this.tally.tls.record(facts.tlsMsecs);
+    const dialMsecs = now - connection.state.since;
+    this.dialing.succeeded(dialMsecs);
+    this.tally.dialed(dialMsecs, facts);
     connection.capacity = facts.capacity;
     this.lanes.isHeldBack ||= facts.capacity !== this.capacity;
     this.capacity = facts.capacity;
@@ -216,9 +208,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.roster.move(connection, { kind: "closed", reason, before: state });
     for (const holder of connection.holders) {
       connection.letGoOf(holder);
-      holder.place?.letGo(now - connection.leasedAt, false, now);
+      holder.place?.ended(now - connection.leasedAt, false, now);
     }
-    this.tally.closed[reason] = (this.tally.closed[reason] ?? 0) + 1;
+    this.tally.retired(reason, state.kind === "dialing" ? null : now - connection.openedAt);
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
     if (state.kind === "idle") this.idle.ended(connection, state.since, reason, now);
     this.#world.touch(this);
@@ -390,20 +382,21 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   #letGo(connection: Connection<R, T>, request: R, now: Msecs): void {
     connection.letGoOf(request);
-    request.place?.letGo(now - connection.leasedAt, true, now);
+    request.place?.ended(now - connection.leasedAt, true, now);
   }
 
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
     const { state } = connection;
     connection.lastIdleMsecs = state.kind === "idle" ? now - state.since : 0;
     connection.leasedAt = now;
-    if (connection.requestCount++ > 0) this.tally.reused++;
+    if (connection.requestCount++ > 0) this.tally.usedAgain(connection.lastIdleMsecs);
     this.roster.move(connection, busy(leases));
     connection.holdFor(request);
     request.phase = "granted";
     this.tally.served++;
-    (request.place as PoolLane<R, T>).tally.served++;
-    if (request.resending === null) this.tally.waited(now - request.enqueuedAt);
+    const { tally } = request.place as PoolLane<R, T>;
+    tally.served++;
+    if (request.resending === null) tally.waited(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
   }
 

@@ -9,6 +9,7 @@ import { ClientClosedError } from "./errors.ts";
 import { type Handover, release, resume } from "./handover.ts";
 import type { ServicePolicy } from "./lane-options.ts";
 import { ArrivalLine } from "./line.ts";
+import { Marking } from "./marks.ts";
 import type { Observer } from "./observer.ts";
 import type { CoreOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
@@ -33,6 +34,8 @@ export class Pools<R extends PendingRequest, T> {
   readonly budget: Budget<R, T>;
   /** Null while nobody looks on. */
   observer: Observer<R, T> | null = null;
+  /** Null while nobody reads marks. */
+  marking: Marking<R, T> | null = null;
   nextConnectionId = 1;
   nextSequence = 1;
   /** When a socket last had something to say: later, nothing was heard of any. */
@@ -115,6 +118,7 @@ export class Pools<R extends PendingRequest, T> {
     if (meanwhile !== undefined) return meanwhile;
     const pool = new Pool<R, T>(this, site, service);
     this.#byKey.set(key, pool);
+    this.marking?.watch(pool.budget);
     return pool;
   }
 
@@ -285,6 +289,18 @@ export class Pools<R extends PendingRequest, T> {
     this.#settle(now);
   }
 
+  /** `reader` has marks of its own from now on, until it is ended. */
+  beginMarks(reader: object): Marking<R, T> {
+    this.marking ??= new Marking();
+    this.marking.begin(reader, this);
+    return this.marking;
+  }
+
+  /** `reader` has no marks any more. */
+  endMarks(reader: object): void {
+    if (this.marking?.end(reader, this) === true) this.marking = null;
+  }
+
   /** For pools: `pool` needs a review. */
   touch(pool: Pool<R, T>): void {
     if (pool.isTouched) return;
@@ -309,12 +325,14 @@ export class Pools<R extends PendingRequest, T> {
     return null;
   }
 
-  /** For pools: `pool` has been empty for a while. */
+  /** For pools: `pool` is quiet, and let go. What is idle in it is closed, and what it counted counts for its service from now on. */
   drop(pool: Pool<R, T>, now: Msecs): void {
     pool.isDropped = true;
     this.timers.clear(pool);
     pool.waiting.end(now);
     this.#byKey.delete(pool.site.key);
+    pool.destroy("max-origins", now);
+    pool.service.absorb(pool);
   }
 
   #refuseClosed(pool: Pool<R, T>, request: R): void {
@@ -419,7 +437,6 @@ export class Pools<R extends PendingRequest, T> {
       }
       if (quiet === null) return;
       this.drop(quiet, now);
-      quiet.destroy("max-origins", now);
     }
   }
 }

@@ -61,6 +61,7 @@ export class Roster<R extends PendingRequest, T> {
     this.connections.add(connection);
     this.#setDialing(this.dialingCount + 1);
     this.#timers.set(connection, deadlineAt, now);
+    if (this.budget.marks !== null) this.budget.note();
   }
 
   /** The only transition. Throws when there is no such transition: a defect. */
@@ -71,6 +72,7 @@ export class Roster<R extends PendingRequest, T> {
     this.#timers.clear(connection);
     connection.state = to;
     this.#enter(connection, to);
+    if (this.budget.marks !== null) this.budget.note();
   }
 
   #leave(connection: Connection<R, T>, from: ConnectionState, to: ConnectionState): void {
@@ -117,6 +119,7 @@ export class Roster<R extends PendingRequest, T> {
   }
 
   #setDialing(count: number): void {
+    this.budget.addDialing(count - this.dialingCount);
     this.dialingCount = count;
     this.#lanes.setDialing(count);
   }

@@ -8,6 +8,8 @@ import type { ServicePolicy } from "./lane-options.ts";
 import { LaneLine } from "./line.ts";
 import type { PoolOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
+import type { Pool } from "./pool.ts";
+import { Tally } from "./tally.ts";
 
 /** One service of a client. */
 export class Service<R extends PendingRequest, T> {
@@ -18,6 +20,8 @@ export class Service<R extends PendingRequest, T> {
   /** Pending requests of all its lanes and origins. */
   pending = 0;
   mostPending = 0;
+  /** What pools of it counted that are gone. */
+  readonly past = new Tally();
 
   constructor(policy: ServicePolicy, client: Budget<R, T>) {
     this.name = policy.name;
@@ -45,6 +49,12 @@ export class Service<R extends PendingRequest, T> {
     return this.budget.reserved > 0 || (this.budget.parent?.reserved ?? 0) > 0;
   }
 
+  /** `pool` is gone. */
+  absorb({ tally, lanes }: Pool<R, T>): void {
+    this.past.add(tally);
+    for (const place of lanes.all) place.lane.past.add(place.tally);
+  }
+
   /** Takes new limits. Returns true when lanes came, went or have another order: then its pools must begin them anew. */
   configure(policy: ServicePolicy): boolean {
     this.policy = policy;
@@ -52,6 +62,7 @@ export class Service<R extends PendingRequest, T> {
     let hasChanged = false;
     for (const name of this.lanes.keys()) {
       if (policy.lanes.has(name)) continue;
+      this.past.forget((this.lanes.get(name) as Lane<R, T>).past);
       this.lanes.delete(name);
       hasChanged = true;
     }

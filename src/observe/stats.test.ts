@@ -14,6 +14,9 @@ function statsOf(world: World, origin = defaultOrigin): OriginStats {
   return found;
 }
 
+const none = { count: 0, mean: null, p50: null, p90: null, p99: null, max: null };
+const laneTimings = { queue: none, firstByte: none, use: none };
+
 test("a client that did nothing has no origins", () => {
   assert.deepEqual(snapshot(manualWorld().pools, 1_234), {
     at: 1_234,
@@ -30,8 +33,27 @@ test("a client that did nothing has no origins", () => {
         pending: 0,
         maxTotalSockets: null,
         highWater: { open: 0, pending: 0 },
+        totals: {
+          requests: 0,
+          opened: 0,
+          resumedTls: 0,
+          reused: 0,
+          reuseRatio: null,
+          resent: 0,
+          failed: 0,
+          leaked: { reported: 0, collected: 0 },
+          closed: Object.fromEntries(Object.keys(retireReasons).map((reason) => [reason, 0])),
+          timings: {
+            ...laneTimings,
+            ...{ dial: none, connect: none, tls: none, idle: none, life: none },
+          },
+        },
         lanes: {
-          default: { busy: 0, pending: 0, highWater: { busy: 0, pending: 0, waitMsecs: 0 } },
+          default: {
+            ...{ busy: 0, pending: 0, served: 0, timedOut: 0, refused: 0, shed: 0 },
+            highWater: { busy: 0, pending: 0, waitMsecs: 0 },
+            timings: laneTimings,
+          },
         },
       },
     ],

@@ -1,8 +1,9 @@
 /**
  * A snapshot of all pools as plain JSON.
  */
+import type { Budget } from "../core/budget.ts";
 import type { Msecs } from "../core/clock.ts";
-import type { DurationSummary } from "../core/histogram.ts";
+import { type DurationSummary, Histogram } from "../core/histogram.ts";
 import type { IdleClosing } from "../core/idle-history.ts";
 import type { PendingRequest } from "../core/pending.ts";
 import type { Pool } from "../core/pool.ts";
@@ -10,6 +11,8 @@ import type { PoolLane } from "../core/pool-lane.ts";
 import type { Pools } from "../core/pools.ts";
 import { type RetireReason, retireReasons } from "../core/retire.ts";
 import type { Service } from "../core/service.ts";
+import type { LaneTally, Tally } from "../core/tally.ts";
+import { lanesTally, serviceTally } from "./totals.ts";
 
 /** Sockets by what they do now. `open` is the sum of the others. */
 export interface SocketCounts {
@@ -48,14 +51,23 @@ export interface ServiceStats {
     /** The most requests that waited at once. */
     readonly pending: number;
   };
+  /** What its origins count together, with those whose pools are gone. */
+  readonly totals: PoolTotals;
   readonly lanes: Readonly<Record<string, LaneTotals>>;
 }
 
-/** One lane of a service, over all its origins. */
+/** One lane of a service, over all its origins, with those whose pools are gone. */
 export interface LaneTotals {
   readonly busy: number;
   readonly pending: number;
+  readonly served: number;
+  readonly timedOut: number;
+  /** Refused because the lane's queue was full, or lets none wait. */
+  readonly refused: number;
+  /** Refused at once by `shedLate`. */
+  readonly shed: number;
   readonly highWater: LaneHighWater;
+  readonly timings: LaneTimings;
 }
 
 /** What a lane has reached at most. */
@@ -68,12 +80,8 @@ export interface LaneHighWater {
   readonly waitMsecs: Msecs;
 }
 
-/** One pool. */
-export interface OriginStats {
-  readonly origin: string;
-  readonly service: string;
-  readonly sockets: SocketCounts;
-  readonly pending: number;
+/** What is counted of one pool, or of several together. */
+export interface PoolTotals {
   /** Requests that asked for a connection. */
   readonly requests: number;
   /** Connections that were open once. */
@@ -92,15 +100,41 @@ export interface OriginStats {
   readonly leaked: LeakStats;
   /** Closed connections by reason. */
   readonly closed: Readonly<Record<RetireReason, number>>;
+  readonly timings: PoolTimings;
+}
+
+/** Where the time of requests goes. */
+export interface LaneTimings {
+  /** Waits for a connection, zero ones included, of requests that had one in the end. */
+  readonly queue: DurationSummary;
+  /** From the request's last byte sent to the first byte of the response. */
+  readonly firstByte: DurationSummary;
+  /** How long requests held their connection, from grant to the end of the response or of the connection. */
+  readonly use: DurationSummary;
+}
+
+/** Where the time of requests and connections goes. */
+export interface PoolTimings extends LaneTimings {
+  /** Dials that succeeded: name lookup, TCP and TLS together. */
+  readonly dial: DurationSummary;
+  /** TCP handshakes. */
+  readonly connect: DurationSummary;
+  readonly tls: DurationSummary;
+  /** How long connections had been idle when they were used again. */
+  readonly idle: DurationSummary;
+  /** How long connections had been open when they were closed. */
+  readonly life: DurationSummary;
+}
+
+/** One pool. */
+export interface OriginStats extends PoolTotals {
+  readonly origin: string;
+  readonly service: string;
+  readonly sockets: SocketCounts;
+  readonly pending: number;
   /** How long the server keeps an idle connection, and how long one is used for that. */
   readonly idleWindowMsecs: IdleWindowStats;
   readonly lanes: Readonly<Record<string, LaneStats>>;
-  readonly timings: {
-    readonly queue: DurationSummary;
-    readonly connect: DurationSummary;
-    readonly tls: DurationSummary;
-    readonly firstByte: DurationSummary;
-  };
 }
 
 /** Idle windows of one origin, in ms. */
@@ -140,27 +174,21 @@ export interface LaneStats {
   /** Mean time in ms that its last requests held their connections; null when there was none. */
   readonly serviceMsecs: Msecs | null;
   readonly highWater: LaneHighWater;
+  readonly timings: LaneTimings;
 }
 
 /** Takes the snapshot. `at`: the time in ms since 1970. */
 export function snapshot<R extends PendingRequest, T>(pools: Pools<R, T>, at: Msecs): ClientStats {
-  const origins = [...pools.all].map(originStats);
-  const sum = (count: (each: OriginStats) => number): number =>
-    origins.reduce((total, each) => total + count(each), 0);
+  const { budget } = pools;
   return {
     at,
     client: {
-      sockets: {
-        open: sum((each) => each.sockets.open),
-        idle: sum((each) => each.sockets.idle),
-        busy: sum((each) => each.sockets.busy),
-        dialing: sum((each) => each.sockets.dialing),
-      },
-      pending: sum((each) => each.pending),
+      sockets: socketsOf(budget),
+      pending: budget.pending,
       maxTotalSockets: finite(pools.options.maxTotalSockets),
     },
     services: [...pools.services].map((each) => serviceOf(pools, each)),
-    origins,
+    origins: [...pools.all].map(originStats),
   };
 }
 
@@ -179,21 +207,23 @@ function serviceOf<R extends PendingRequest, T>(
   service: Service<R, T>,
 ): ServiceStats {
   const { name, budget, pending, mostPending, lanes } = service;
-  const own = [...pools.all].filter((each) => each.service === service);
-  const dialing = own.reduce((sum, each) => sum + each.roster.dialingCount, 0);
-  const idle = budget.idle.count;
+  const counted = serviceTally(pools, service);
   return {
     service: name,
-    origins: own.length,
-    sockets: { open: budget.open, idle, busy: budget.open - idle - dialing, dialing },
+    origins: counted.origins,
+    sockets: socketsOf(budget),
     pending,
     maxTotalSockets: finite(budget.limit),
     highWater: { open: budget.mostOpen, pending: mostPending },
+    totals: totalsOf(counted.tally, counted.allLanes),
     lanes: Object.fromEntries(
-      [...lanes.values()].map((lane) => [
-        lane.name,
-        { busy: lane.held, pending: lane.pending, highWater: { ...lane.highWater } },
-      ]),
+      [...lanes.values()].map((lane) => {
+        const tally = counted.lanes.get(lane.name) as LaneTally;
+        const { served, timedOut, refused, shed } = tally;
+        const { held: busy, pending, highWater } = lane;
+        const totals = { busy, pending, served, timedOut, refused, shed };
+        return [lane.name, { ...totals, highWater: { ...highWater }, timings: laneTimings(tally) }];
+      }),
     ),
   };
 }
@@ -203,22 +233,9 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
   return {
     origin: pool.origin,
     service: pool.service.name,
-    sockets: {
-      open: pool.budget.open,
-      idle: pool.roster.idleCount,
-      busy: pool.roster.busyCount,
-      dialing: pool.roster.dialingCount,
-    },
+    sockets: socketsOf(pool.budget),
     pending: lanes.count,
-    requests: tally.requests,
-    opened: tally.opened,
-    resumedTls: tally.resumedTls,
-    reused: tally.reused,
-    reuseRatio: tally.served === 0 ? null : tally.reused / tally.served,
-    resent: tally.resent,
-    failed: tally.failed,
-    leaked: { ...tally.leaked },
-    closed: closedByReason(tally.closed),
+    ...totalsOf(tally, lanesTally(pool)),
     idleWindowMsecs: {
       hinted: pool.idle.hintMsecs,
       learned: rounded(pool.idle.history.learnedMsecs),
@@ -227,12 +244,6 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
       closing: pool.idle.history.closing,
     },
     lanes: Object.fromEntries([...lanes.all].map((each) => [each.lane.name, laneStats(each)])),
-    timings: {
-      queue: tally.waits,
-      connect: tally.connect.summary(),
-      tls: tally.tls.summary(),
-      firstByte: tally.firstByte.summary(),
-    },
   };
 }
 
@@ -252,7 +263,49 @@ function laneStats<R extends PendingRequest, T>(place: PoolLane<R, T>): LaneStat
       pending: tally.mostPending,
       waitMsecs: tally.longestWaitMsecs,
     },
+    timings: laneTimings(tally),
   };
+}
+
+function socketsOf<R extends PendingRequest, T>(budget: Budget<R, T>): SocketCounts {
+  const { open, idle, busy, dialing } = budget;
+  return { open, idle: idle.count, busy, dialing };
+}
+
+function totalsOf(tally: Tally, lanes: LaneTally): PoolTotals {
+  return {
+    requests: tally.requests,
+    opened: tally.opened,
+    resumedTls: tally.resumedTls,
+    reused: tally.reused,
+    reuseRatio: tally.served === 0 ? null : tally.reused / tally.served,
+    resent: tally.resent,
+    failed: tally.failed,
+    leaked: { ...tally.leaked },
+    closed: closedByReason(tally.closed),
+    timings: {
+      ...laneTimings(lanes),
+      dial: summaryOf(tally.dial),
+      connect: summaryOf(tally.connect),
+      tls: summaryOf(tally.tls),
+      idle: summaryOf(tally.idle),
+      life: summaryOf(tally.life),
+    },
+  };
+}
+
+function laneTimings({ queue, unqueued, firstByte, use }: LaneTally): LaneTimings {
+  return {
+    queue: summaryOf(queue, unqueued),
+    firstByte: summaryOf(firstByte),
+    use: summaryOf(use),
+  };
+}
+
+const empty = new Histogram();
+
+function summaryOf(histogram: Histogram | null, zeros = 0): DurationSummary {
+  return (histogram ?? empty).summary(zeros);
 }
 
 function closedByReason(

@@ -42,7 +42,11 @@ test("stats are plain JSON of the documented shape", async (t) => {
     isSaturated: false,
     serviceMsecs: lane.serviceMsecs,
     highWater,
+    timings: lane.timings,
   });
+  const { closed, totals } = { closed: origin.closed, totals: stats.services[0]?.totals };
+  assert.equal(lane.timings.use.count, 1);
+  const counted = { served: 1, timedOut: 0, refused: 0, shed: 0, timings: lane.timings };
   assert.deepEqual(stats.services, [
     {
       service: "default",
@@ -51,10 +55,25 @@ test("stats are plain JSON of the documented shape", async (t) => {
       pending: 0,
       maxTotalSockets: null,
       highWater: { open: 1, pending: 1 },
-      lanes: { default: { busy: 0, pending: 0, highWater } },
+      totals: {
+        requests: 1,
+        opened: 1,
+        resumedTls: 0,
+        reused: 0,
+        reuseRatio: 0,
+        resent: 0,
+        failed: 0,
+        leaked: { reported: 0, collected: 0 },
+        closed,
+        timings: totals?.timings,
+      },
+      lanes: { default: { busy: 0, pending: 0, ...counted, highWater } },
     },
   ]);
-  for (const name of ["queue", "connect", "tls", "firstByte"] as const) {
+  assert.deepEqual(totals?.timings, origin.timings);
+  const names = ["queue", "firstByte", "use", "dial", "connect", "tls", "idle", "life"] as const;
+  assert.deepEqual(Object.keys(origin.timings), names);
+  for (const name of names) {
     assert.deepEqual(Object.keys(origin.timings[name]), [
       "count",
       "mean",
@@ -87,7 +106,7 @@ test("counters tell a story of reuse, waiting and failure as it was", async (t) 
   assert.deepEqual(after.sockets, { open: 2, idle: 2, busy: 0, dialing: 0 });
   assert.deepEqual([after.opened, after.reused, after.failed], [2, 1, 0]);
   assert.equal(after.reuseRatio, 1 / 3);
-  const { serviceMsecs, highWater, ...lane } = after.lanes.default ?? assert.fail();
+  const { serviceMsecs, highWater, timings, ...lane } = after.lanes.default ?? assert.fail();
   assert.deepEqual(lane, {
     busy: 0,
     pending: 0,
@@ -98,6 +117,7 @@ test("counters tell a story of reuse, waiting and failure as it was", async (t) 
     isSaturated: true,
   });
   assert.ok((serviceMsecs ?? 0) > 0);
+  assert.deepEqual([timings.queue.count, timings.use.count, timings.firstByte.count], [3, 3, 3]);
   // Each waited for a moment, the two that were dialed for, too; but not the one that was refused.
   assert.deepEqual([highWater.busy, highWater.pending], [2, 3]);
   assert.equal(after.timings.queue.count, 3);

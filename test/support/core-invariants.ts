@@ -166,10 +166,13 @@ export class CoreInvariants {
     equal(openOfAll, world.live.size, "connections in pools");
     equal(world.pools.budget.open, world.live.size, "sockets that count for maxTotalSockets");
     checkIdleList(world.pools.budget.idle, idleOfAll, 2);
+    const allPools = [...world.pools.all];
+    checkCounts(world.pools.budget, allPools);
     for (const service of world.pools.services) {
       const pools = [...world.pools.all].filter((each) => each.service === service);
       const open = pools.reduce((sum, each) => sum + each.roster.connections.size, 0);
       equal(service.budget.open, open, "sockets that count for a service");
+      checkCounts(service.budget, pools);
       const idle = idleOfAll.filter((each) => each.pool.service === service);
       checkIdleList(service.budget.idle, idle, 1);
       const { budget } = service;
@@ -218,6 +221,7 @@ export class CoreInvariants {
       }
     }
     equal(pool.budget.open, pool.roster.connections.size, "sockets that count for maxSockets");
+    checkCounts(pool.budget, [pool]);
     equal(pool.roster.dialingCount, dialing, "dialingCount");
     equal(pool.roster.busyCount, busy, "busyCount");
     equal(pool.roster.idleCount, idle.length, "idleCount");
@@ -552,6 +556,27 @@ function newestCovered(pool: ManualPool): number {
   // Its place in the line is that of its oldest request, and its dial is for the newest.
   if (lanes.some((each) => each.lane.options.overload === "newest-first")) return 0;
   return Math.min(...lanes.map((each) => each.queue.lastCovered?.sequence ?? 0));
+}
+
+/** What a budget counts beside `open` is what its pools have together, and marks are never outside of it. */
+function checkCounts(budget: ManualPool["budget"], pools: readonly ManualPool[]): void {
+  const sum = (count: (pool: ManualPool) => number): number =>
+    pools.reduce((total, pool) => total + count(pool), 0);
+  equal(
+    budget.dialing,
+    sum(({ roster }) => roster.dialingCount),
+    "dialing sockets of a budget",
+  );
+  equal(
+    budget.busy,
+    sum(({ roster }) => roster.busyCount),
+    "busy sockets of a budget",
+  );
+  equal(
+    budget.pending,
+    sum(({ lanes }) => lanes.count),
+    "pending requests of a budget",
+  );
 }
 
 /** The list holds exactly `expected`, both ways, by when each became idle. */

@@ -220,7 +220,7 @@ export class IdleSimulation {
     this.#toClient(wire, serviceMsecs + delayMsecs, () => {
       if (this.#holder.get(connection) !== request || request.attempt !== attempt) return;
       this.#holder.delete(connection);
-      this.pool.responded(this.now - connection.leasedAt);
+      for (const each of this.pool.lanes.all) each.responded(this.now - connection.leasedAt);
       const { hintMsecs } = this.#settings;
       if (hintMsecs !== undefined) {
         this.pool.hinted(connection, hintMsecs, Number.POSITIVE_INFINITY);

@@ -147,7 +147,7 @@ export class AgentRequest extends SocketBorrower {
     this.#owner.world.pools.observer?.responded(this, null, now);
     // What has a body is written in the program's own time.
     const { req } = this;
-    if (!req.useChunkedEncodingByDefault) this.#loan?.lease.pool.responded(now - this.#lentAt);
+    if (!req.useChunkedEncodingByDefault) this.place?.responded(now - this.#lentAt);
   }
 
   /** `ClientRequest` has written the request and read the response, or was given up before it wrote anything. */

@@ -197,7 +197,7 @@ export class DispatchExchange
     if (this.#stage === "sending") this.#sentAt = now;
     this.#stage = "receiving";
     this.#bodyBytes = 0;
-    this.#pool?.responded(now - this.#sentAt);
+    this.place?.responded(now - this.#sentAt);
     this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     this.#begun();
     if (this.#isOver) return;
