@@ -45,6 +45,10 @@ const useModules = `for (const [own, node] of [[http, nodeHttp], [https, nodeHtt
 }
 `;
 
+const usePrometheus = `const text = new Scraper(new Client()).text();
+if (!text.includes("# TYPE keepline_requests_total counter")) throw new Error(text);
+`;
+
 const typedUse = `import { Client, type ClientOptions } from "keepline";
 import nodeHttp from "node:http";
 import { Agent, type AgentOptions, HttpsAgent } from "keepline/agent";
@@ -52,6 +56,7 @@ import http, { type IncomingMessage } from "keepline/http";
 import https from "keepline/https";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
+import { Scraper } from "keepline/prometheus";
 
 const options: ClientOptions = { maxSockets: 2 };
 export const client: Client = new Client(options);
@@ -67,6 +72,7 @@ export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
 export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
+export const scrape: string = new Scraper({ one: client }, { origins: true }).text();
 export const agentOptions: AgentOptions = { maxSockets: 2, maxPending: 5, localAddress: "127.0.0.1" };
 export const agent: nodeHttp.RequestOptions["agent"] = new Agent(agentOptions);
 export const secure: nodeHttp.RequestOptions["agent"] = new HttpsAgent({ ca: "…" });
@@ -118,6 +124,8 @@ function checkPackage() {
       "dist/surfaces/http.d.ts",
       "dist/surfaces/https.js",
       "dist/surfaces/https.d.ts",
+      "dist/prometheus/index.js",
+      "dist/prometheus/index.d.ts",
       "dist/testing/index.js",
       "dist/testing/index.d.ts",
       "dist/surfaces/undici/index.js",
@@ -160,6 +168,17 @@ function checkPackage() {
   write("testing.cjs", `const ${names} = require("keepline/testing");\n${useTesting}`);
   check("import of keepline/testing works", () => failureOf(node("testing.mjs")));
   check("require() of keepline/testing works", () => failureOf(node("testing.cjs")));
+
+  write(
+    "prometheus.mjs",
+    `import { Client } from "keepline";\nimport { Scraper } from "keepline/prometheus";\n${usePrometheus}`,
+  );
+  write(
+    "prometheus.cjs",
+    `const { Client } = require("keepline");\nconst { Scraper } = require("keepline/prometheus");\n${usePrometheus}`,
+  );
+  check("import of keepline/prometheus works", () => failureOf(node("prometheus.mjs")));
+  check("require() of keepline/prometheus works", () => failureOf(node("prometheus.cjs")));
 
   write(
     "undici.mjs",

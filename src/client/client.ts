@@ -40,8 +40,26 @@ export interface ClientEvents {
   relieved: [lane: Saturation];
 }
 
+let worldIn: (client: Client) => World | null;
+
+/**
+ * For parts of keepline that look on: what is in a client.
+ *
+ * @throws InvalidOptionError when it is none.
+ */
+export function worldOf(client: Client, where: string): World {
+  const isObject = typeof client === "object" && client !== null;
+  const world = isObject ? worldIn(client) : null;
+  if (world !== null) return world;
+  throw invalidOption("client", client, { nature: "TypeError", allowed: "a Client" }, where);
+}
+
 /** An HTTP/1.1 client with a pool of keep-alive connections for each origin. */
 export class Client extends EventEmitter<ClientEvents> {
+  static {
+    worldIn = (client) => (#world in client ? client.#world : null);
+  }
+
   readonly #world: World;
   readonly #sender: Sender;
   #fetchDispatcher: ClientDispatcher | null = null;

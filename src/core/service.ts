@@ -49,10 +49,14 @@ export class Service<R extends PendingRequest, T> {
     return this.budget.reserved > 0 || (this.budget.parent?.reserved ?? 0) > 0;
   }
 
-  /** `pool` is gone. */
+  /** `pool` is gone. URLs may be remembered with it for a while, so that it keeps nothing large. */
   absorb({ tally, lanes }: Pool<R, T>): void {
     this.past.add(tally);
-    for (const place of lanes.all) place.lane.past.add(place.tally);
+    tally.release();
+    for (const place of lanes.all) {
+      place.lane.past.add(place.tally);
+      place.tally.release();
+    }
   }
 
   /** Takes new limits. Returns true when lanes came, went or have another order: then its pools must begin them anew. */

@@ -56,6 +56,11 @@ export class LaneTally {
     this.firstByte.record(msecs);
   }
 
+  /** Its distributions are not needed any more. */
+  release(): void {
+    this.use = this.firstByte = this.queue = null;
+  }
+
   /** Counts what `other` has counted, too. */
   add(other: LaneTally): void {
     this.served += other.served;
@@ -145,6 +150,12 @@ export class Tally {
   forget(lane: LaneTally): void {
     this.formerLanes ??= new LaneTally();
     this.formerLanes.add(lane);
+  }
+
+  /** Its distributions are not needed any more. */
+  release(): void {
+    this.idle = this.dial = this.connect = this.tls = this.life = null;
+    this.formerLanes = null;
   }
 
   /** Counts what `other` has counted, too. */

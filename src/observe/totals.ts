@@ -54,3 +54,69 @@ export function serviceTally<R extends PendingRequest, T>(
   if (tally.formerLanes !== null) allLanes.add(tally.formerLanes);
   return { origins, tally, allLanes, lanes };
 }
+
+/** Sockets that are open, by what they do. */
+export interface OpenSockets {
+  readonly idle: number;
+  readonly busy: number;
+  readonly dialing: number;
+}
+
+/** What one origin of a service has counted, or the origins together that have no pool any more. */
+export interface OriginPart {
+  /** `*` for those without a pool. */
+  readonly origin: string;
+  readonly sockets: OpenSockets;
+  readonly tally: Tally;
+  /** By name; `*` for those together that the service has no more. */
+  readonly lanes: ReadonlyMap<string, LaneTally>;
+}
+
+/** What adds up to all that `service` has counted. Several pools of one origin, as agents have them, are told as one. */
+export function originParts<R extends PendingRequest, T>(
+  pools: Pools<R, T>,
+  service: Service<R, T>,
+): OriginPart[] {
+  const past = [...service.lanes.values()].map(({ name, past }) => [name, past] as const);
+  const gone = { idle: 0, busy: 0, dialing: 0 };
+  const parts = new Map([["*", partOf("*", gone, service.past, new Map(past), null)]]);
+  for (const { service: own, origin, budget, tally, lanes } of pools.all) {
+    if (own !== service) continue;
+    const { idle, busy, dialing } = budget;
+    const sockets = { idle: idle.count, busy, dialing };
+    const places = [...lanes.all].map((each) => [each.lane.name, each.tally] as const);
+    const before = parts.get(origin) ?? null;
+    parts.set(origin, partOf(origin, sockets, tally, new Map(places), before));
+  }
+  return [...parts.values()];
+}
+
+/** A part, with what `before` has where there is one. */
+function partOf(
+  origin: string,
+  sockets: OpenSockets,
+  tally: Tally,
+  lanes: Map<string, LaneTally>,
+  before: OriginPart | null,
+): OriginPart {
+  if (tally.formerLanes !== null) lanes.set("*", tally.formerLanes);
+  if (before === null) return { origin, sockets, tally, lanes };
+  const both = new Tally();
+  for (const each of [before.tally, tally]) both.add(each);
+  const sums = new Map<string, LaneTally>();
+  for (const [name, each] of [...before.lanes, ...lanes]) {
+    const sum = sums.get(name) ?? new LaneTally();
+    sum.add(each);
+    sums.set(name, sum);
+  }
+  return {
+    origin,
+    sockets: {
+      idle: before.sockets.idle + sockets.idle,
+      busy: before.sockets.busy + sockets.busy,
+      dialing: before.sockets.dialing + sockets.dialing,
+    },
+    tally: both,
+    lanes: sums,
+  };
+}
