@@ -49,6 +49,9 @@ const usePrometheus = `const text = new Scraper(new Client()).text();
 if (!text.includes("# TYPE keepline_requests_total counter")) throw new Error(text);
 `;
 
+const useOpenTelemetry = `instrument(new Client(), { spans: true })();
+`;
+
 const typedUse = `import { Client, type ClientOptions } from "keepline";
 import nodeHttp from "node:http";
 import { Agent, type AgentOptions, HttpsAgent } from "keepline/agent";
@@ -56,6 +59,7 @@ import http, { type IncomingMessage } from "keepline/http";
 import https from "keepline/https";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
+import { instrument } from "keepline/opentelemetry";
 import { Scraper } from "keepline/prometheus";
 
 const options: ClientOptions = { maxSockets: 2 };
@@ -72,6 +76,7 @@ export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
 export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
+export const end: () => void = instrument(client, { spans: true });
 export const scrape: string = new Scraper({ one: client }, { origins: true }).text();
 export const agentOptions: AgentOptions = { maxSockets: 2, maxPending: 5, localAddress: "127.0.0.1" };
 export const agent: nodeHttp.RequestOptions["agent"] = new Agent(agentOptions);
@@ -124,6 +129,8 @@ function checkPackage() {
       "dist/surfaces/http.d.ts",
       "dist/surfaces/https.js",
       "dist/surfaces/https.d.ts",
+      "dist/opentelemetry/index.js",
+      "dist/opentelemetry/index.d.ts",
       "dist/prometheus/index.js",
       "dist/prometheus/index.d.ts",
       "dist/testing/index.js",
@@ -177,6 +184,17 @@ function checkPackage() {
     "prometheus.cjs",
     `const { Client } = require("keepline");\nconst { Scraper } = require("keepline/prometheus");\n${usePrometheus}`,
   );
+  linkTypes("@opentelemetry/api");
+  write(
+    "opentelemetry.mjs",
+    `import { Client } from "keepline";\nimport { instrument } from "keepline/opentelemetry";\n${useOpenTelemetry}`,
+  );
+  write(
+    "opentelemetry.cjs",
+    `const { Client } = require("keepline");\nconst { instrument } = require("keepline/opentelemetry");\n${useOpenTelemetry}`,
+  );
+  check("import of keepline/opentelemetry works", () => failureOf(node("opentelemetry.mjs")));
+  check("require() of keepline/opentelemetry works", () => failureOf(node("opentelemetry.cjs")));
   check("import of keepline/prometheus works", () => failureOf(node("prometheus.mjs")));
   check("require() of keepline/prometheus works", () => failureOf(node("prometheus.cjs")));
 

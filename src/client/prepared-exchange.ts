@@ -6,11 +6,17 @@ import type { PreparedRequest } from "./compose.ts";
 
 /** One request and its response, of what was prepared. */
 export abstract class PreparedExchange extends HttpExchange {
-  readonly #request: PreparedRequest;
+  #request: PreparedRequest;
 
   constructor(request: PreparedRequest) {
     super();
     this.#request = request;
+  }
+
+  /** Adds header fields, as lines that were checked, to this request alone. Before anything of it is written. */
+  addFields(lines: string): void {
+    const { head } = this;
+    this.#request = { ...this.#request, head: `${head.slice(0, -2)}${lines}\r\n` };
   }
 
   get method(): string {

@@ -100,8 +100,9 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
   resent(request: ConnectionUser, failed: HttpLease, isWritten: boolean, now: Msecs): void {
     const seen = sightingOf(request);
     if (seen === null) return;
-    seen.resent(now);
+    seen.resends++;
     for (const each of this.#watchers) each.resent?.(seen, failed, isWritten, now);
+    seen.waits(now);
   }
 
   ended(request: ConnectionUser, now: Msecs): void {

@@ -70,8 +70,9 @@ export class Sighting {
   }
 
   /** Its connection failed, and it waits for another one. */
-  resent(now: Msecs): void {
-    this.resends++;
+  waits(now: Msecs): void {
+    this.lease = null;
+    this.grantedAt = null;
     this.waitsSince = now;
   }
 }
