@@ -49,6 +49,10 @@ const usePrometheus = `const text = new Scraper(new Client()).text();
 if (!text.includes("# TYPE keepline_requests_total counter")) throw new Error(text);
 `;
 
+const useHar = `const har = recordHar(new Client()).toJSON();
+if (har.log.version !== "1.2") throw new Error(har.log.version);
+`;
+
 const useOpenTelemetry = `instrument(new Client(), { spans: true })();
 `;
 
@@ -59,6 +63,7 @@ import http, { type IncomingMessage } from "keepline/http";
 import https from "keepline/https";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
+import { type Har, recordHar } from "keepline/har";
 import { instrument } from "keepline/opentelemetry";
 import { Scraper } from "keepline/prometheus";
 
@@ -76,6 +81,7 @@ export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
 export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
+export const har: Har = recordHar(client, { maxEntries: 5 }).toJSON();
 export const end: () => void = instrument(client, { spans: true });
 export const scrape: string = new Scraper({ one: client }, { origins: true }).text();
 export const agentOptions: AgentOptions = { maxSockets: 2, maxPending: 5, localAddress: "127.0.0.1" };
@@ -129,6 +135,8 @@ function checkPackage() {
       "dist/surfaces/http.d.ts",
       "dist/surfaces/https.js",
       "dist/surfaces/https.d.ts",
+      "dist/har/index.js",
+      "dist/har/index.d.ts",
       "dist/opentelemetry/index.js",
       "dist/opentelemetry/index.d.ts",
       "dist/prometheus/index.js",
@@ -184,6 +192,16 @@ function checkPackage() {
     "prometheus.cjs",
     `const { Client } = require("keepline");\nconst { Scraper } = require("keepline/prometheus");\n${usePrometheus}`,
   );
+  write(
+    "har.mjs",
+    `import { Client } from "keepline";\nimport { recordHar } from "keepline/har";\n${useHar}`,
+  );
+  write(
+    "har.cjs",
+    `const { Client } = require("keepline");\nconst { recordHar } = require("keepline/har");\n${useHar}`,
+  );
+  check("import of keepline/har works", () => failureOf(node("har.mjs")));
+  check("require() of keepline/har works", () => failureOf(node("har.cjs")));
   linkTypes("@opentelemetry/api");
   write(
     "opentelemetry.mjs",
