@@ -8,12 +8,13 @@ import { help, readOptions } from "./options.mjs";
 import { say } from "./processes.mjs";
 import * as get from "./scenarios/get.mjs";
 import * as neighbour from "./scenarios/neighbour.mjs";
+import * as observe from "./scenarios/observe.mjs";
 import * as origins from "./scenarios/origins.mjs";
 import * as queue from "./scenarios/queue.mjs";
 import * as surfaces from "./scenarios/surfaces.mjs";
 import * as transfer from "./scenarios/transfer.mjs";
 
-const scenarios = { get, surfaces, transfer, queue, origins, neighbour };
+const scenarios = { get, surfaces, transfer, queue, origins, neighbour, observe };
 
 try {
   await main();

@@ -1,6 +1,6 @@
 /**
- * Makes an entry of each request when it is over.
- * Invariant: there are never more entries than allowed, and nothing of a request is held that is over and not among them.
+ * Notes what an entry needs of each request when it is over, and makes entries of that when they are asked for.
+ * Invariant: there are never more notes than entries are allowed, and no note holds on to its request.
  */
 import type { Clock, Msecs } from "../core/clock.ts";
 import type { ObservedHead } from "../core/observer.ts";
@@ -8,7 +8,7 @@ import { HttpExchange, type RequestBody } from "../http1/exchange.ts";
 import type { Watcher } from "../observe/observing.ts";
 import type { Sighting } from "../observe/sighting.ts";
 import { AgentRequest } from "../surfaces/agent/request.ts";
-import type { HarEntry, HarField } from "./format.ts";
+import type { HarEntry, HarField, HarTimings } from "./format.ts";
 import type { Secrets } from "./secrets.ts";
 import { harTimings, totalOf } from "./timings.ts";
 
@@ -21,6 +21,28 @@ interface Head {
 
 const noHead: Head = { statusText: "", httpVersion: "", rawHeaders: [] };
 
+/** What is known of a request that is over. Of its parts only what an entry needs is held: never a body. */
+interface Facts {
+  readonly id: number;
+  /** In ms since 1970. */
+  readonly startedAt: number;
+  readonly timings: HarTimings;
+  readonly method: string;
+  readonly origin: string;
+  readonly target: string;
+  readonly service: string;
+  readonly lane: string;
+  readonly resends: number;
+  readonly sent: SentHead;
+  readonly head: Head;
+  readonly status: number;
+  readonly receivedBytes: number;
+  readonly address: string | undefined;
+  readonly connectionId: number | null;
+  readonly isReused: boolean;
+  readonly error: string | null;
+}
+
 /** Records the requests of one client. */
 export class HarWatcher implements Watcher {
   /** How many entries are there no more. */
@@ -29,8 +51,8 @@ export class HarWatcher implements Watcher {
   readonly #secrets: Secrets;
   readonly #maxEntries: number;
   readonly #heads = new WeakMap<Sighting, Head>();
-  /** A ring once it is full: the oldest stands at `#oldest`. */
-  readonly #entries: HarEntry[] = [];
+  /** A ring once it is full: the oldest stands at `#oldest`. Entries are made when they are asked for, most never. */
+  readonly #facts: Facts[] = [];
   #oldest = 0;
 
   constructor(clock: Clock, secrets: Secrets, maxEntries: number) {
@@ -39,8 +61,9 @@ export class HarWatcher implements Watcher {
     this.#maxEntries = maxEntries;
   }
 
-  get entries(): readonly HarEntry[] {
-    return this.#entries;
+  /** In the order in which the requests were over. */
+  get entries(): HarEntry[] {
+    return this.#facts.map((each) => this.#entryOf(each));
   }
 
   responded(seen: Sighting, head: ObservedHead | null): void {
@@ -54,7 +77,7 @@ export class HarWatcher implements Watcher {
   }
 
   ended(seen: Sighting, now: Msecs): void {
-    this.#add(this.#entryOf(seen, now));
+    this.#add(this.#factsOf(seen, null, now));
   }
 
   failed(seen: Sighting, error: unknown, now: Msecs): void {
@@ -64,78 +87,94 @@ export class HarWatcher implements Watcher {
         : error instanceof Error
           ? `${error.name}: ${error.message}`
           : String(error);
-    this.#add({ ...this.#entryOf(seen, now), _error: words.slice(0, 2_048) });
+    this.#add(this.#factsOf(seen, words.slice(0, 2_048), now));
   }
 
-  #add(entry: HarEntry): void {
-    if (this.#entries.length < this.#maxEntries) {
-      this.#entries.push(entry);
+  #add(facts: Facts): void {
+    if (this.#facts.length < this.#maxEntries) {
+      this.#facts.push(facts);
       return;
     }
-    this.#entries[this.#oldest] = entry;
+    this.#facts[this.#oldest] = facts;
     this.#oldest = (this.#oldest + 1) % this.#maxEntries;
     this.leftOutCount++;
   }
 
-  #entryOf(seen: Sighting, now: Msecs): HarEntry {
-    const { request, lease, createdAt, grantedAt, sentAt, firstByteAt, requestCount } = seen;
+  #factsOf(seen: Sighting, error: string | null, now: Msecs): Facts {
+    const { request, lease, requestCount, createdAt } = seen;
     const transport = lease?.transport ?? null;
-    const dialTimings = requestCount === 1 ? (transport?.dialTimings ?? null) : null;
-    const timings = harTimings({
-      createdAt,
-      grantedAt,
-      sentAt,
-      firstByteAt,
-      endedAt: now,
-      isSentUnseen: request instanceof AgentRequest,
-      dial:
-        dialTimings === null || lease === null
-          ? null
-          : { ...dialTimings, openedAt: lease.openedAt },
-    });
-    const { target } = seen;
-    // Otherwise it is that of a proxy, or of CONNECT or OPTIONS (RFC 9112, section 3.2).
-    const url = target.startsWith("/") ? `${seen.origin}${target}` : urlOf(seen.origin, target);
-    const { fields, headersSize, bodySize } = sentOf(seen);
-    const head = this.#heads.get(seen) ?? receivedOf(seen);
-    const status = seen.statusCode ?? request.statusCode ?? 0;
-    const received = request.receivedBytes ?? -1;
-    const address = transport?.remoteAddress;
+    const steps = requestCount === 1 ? (transport?.dialTimings ?? null) : null;
     return {
-      startedDateTime: new Date(Date.now() - (this.#clock() - createdAt)).toISOString(),
+      id: seen.id,
+      startedAt: Date.now() - (this.#clock() - createdAt),
+      timings: harTimings({
+        createdAt,
+        grantedAt: seen.grantedAt,
+        sentAt: seen.sentAt,
+        firstByteAt: seen.firstByteAt,
+        endedAt: now,
+        isSentUnseen: request instanceof AgentRequest,
+        dial: steps === null || lease === null ? null : { ...steps, openedAt: lease.openedAt },
+      }),
+      method: seen.method,
+      origin: seen.origin,
+      target: seen.target,
+      service: seen.service,
+      lane: seen.lane,
+      resends: seen.resends,
+      sent: sentOf(seen),
+      head: this.#heads.get(seen) ?? receivedOf(seen),
+      status: seen.statusCode ?? request.statusCode ?? 0,
+      receivedBytes: request.receivedBytes ?? -1,
+      address: transport?.remoteAddress,
+      connectionId: lease?.id ?? null,
+      isReused: requestCount > 1,
+      error,
+    };
+  }
+
+  #entryOf(facts: Facts): HarEntry {
+    const { target, origin, timings, head, sent, receivedBytes } = facts;
+    // Otherwise it is that of a proxy, or of CONNECT or OPTIONS (RFC 9112, section 3.2).
+    const url = target.startsWith("/") ? `${origin}${target}` : urlOf(origin, target);
+    return {
+      startedDateTime: new Date(facts.startedAt).toISOString(),
       time: totalOf(timings),
       request: {
-        method: seen.method,
+        method: facts.method,
         url: this.#secrets.url(url),
         httpVersion: "HTTP/1.1",
         cookies: [],
-        headers: this.#fields(fields),
+        headers: this.#fields(sent.fields === null ? fieldsIn(sent.text) : sent.fields),
         queryString: this.#secrets.parameters(url),
-        headersSize,
-        bodySize,
+        headersSize: sent.fields === null ? sent.text.length : -1,
+        bodySize: sent.bodySize,
       },
       response: {
-        status,
+        status: facts.status,
         statusText: head.statusText,
         httpVersion: head.httpVersion,
         cookies: [],
         headers: this.#fields(head.rawHeaders),
         content: {
-          size: Math.max(received, 0),
+          size: Math.max(receivedBytes, 0),
           mimeType: fieldOf(head.rawHeaders, "content-type").slice(0, 256),
         },
         redirectURL: this.#secrets.url(fieldOf(head.rawHeaders, "location")),
         headersSize: -1,
-        bodySize: received,
+        bodySize: receivedBytes,
       },
       cache: {},
       timings,
-      ...(address === undefined ? {} : { serverIPAddress: address }),
-      ...(lease === null ? {} : { connection: String(lease.id), _reused: requestCount > 1 }),
-      _requestId: seen.id,
-      _service: seen.service,
-      _lane: seen.lane,
-      _resends: seen.resends,
+      ...(facts.address === undefined ? {} : { serverIPAddress: facts.address }),
+      ...(facts.connectionId === null
+        ? {}
+        : { connection: String(facts.connectionId), _reused: facts.isReused }),
+      _requestId: facts.id,
+      _service: facts.service,
+      _lane: facts.lane,
+      _resends: facts.resends,
+      ...(facts.error === null ? {} : { _error: facts.error }),
     };
   }
 
@@ -148,25 +187,30 @@ export class HarWatcher implements Watcher {
   }
 }
 
-/** The head of a request, with names and values in turn. */
-function sentOf({ request }: Sighting): {
-  fields: string[];
-  headersSize: number;
-  bodySize: number;
-} {
+/** What was sent: the whole head as text, or the fields where somebody else has written it. */
+type SentHead = { readonly bodySize: number } & (
+  | { readonly text: string; readonly fields: null }
+  | { readonly text: null; readonly fields: readonly string[] }
+);
+
+function sentOf({ request }: Sighting): SentHead {
   if (request instanceof HttpExchange) {
-    const [, ...lines] = request.head.slice(0, -4).split("\r\n");
-    const fields = lines.flatMap((line) => {
-      const colon = line.indexOf(":");
-      return [line.slice(0, colon), line.slice(colon + 1).trim()];
-    });
-    return { fields, headersSize: request.head.length, bodySize: sizeOf(request.body) };
+    return { text: request.head, fields: null, bodySize: sizeOf(request.body) };
   }
-  if (!(request instanceof AgentRequest)) return { fields: [], headersSize: -1, bodySize: -1 };
+  if (!(request instanceof AgentRequest)) return { text: null, fields: [], bodySize: -1 };
   const fields = Object.entries(request.req.getHeaders()).flatMap(([name, value]) =>
     [value ?? ""].flat().flatMap((each) => [name, String(each)]),
   );
-  return { fields, headersSize: -1, bodySize: -1 };
+  return { text: null, fields, bodySize: -1 };
+}
+
+/** Names and values in turn, in the head of a request. */
+function fieldsIn(head: string): string[] {
+  const [, ...lines] = head.slice(0, -4).split("\r\n");
+  return lines.flatMap((line) => {
+    const colon = line.indexOf(":");
+    return [line.slice(0, colon), line.slice(colon + 1).trim()];
+  });
 }
 
 /** The head of a response that Node has read; an empty one where there is none. */
