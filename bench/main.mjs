@@ -6,15 +6,36 @@ import os from "node:os";
 import { Failure, UsageError } from "../dist/cli/errors.js";
 import { help, readOptions } from "./options.mjs";
 import { say } from "./processes.mjs";
-import * as get from "./scenarios/get.mjs";
+import * as burst from "./scenarios/burst.mjs";
+import * as extras from "./scenarios/extras.mjs";
 import * as neighbour from "./scenarios/neighbour.mjs";
 import * as observe from "./scenarios/observe.mjs";
 import * as origins from "./scenarios/origins.mjs";
 import * as queue from "./scenarios/queue.mjs";
+import * as sequence from "./scenarios/sequence.mjs";
+import { body, get, headers, https, post, sockets } from "./scenarios/small.mjs";
 import * as surfaces from "./scenarios/surfaces.mjs";
 import * as transfer from "./scenarios/transfer.mjs";
+import { textOf } from "./table.mjs";
+import { targetTable } from "./targets.mjs";
 
-const scenarios = { get, surfaces, transfer, queue, origins, neighbour, observe };
+const scenarios = {
+  get,
+  https,
+  post,
+  headers,
+  body,
+  sequence,
+  sockets,
+  burst,
+  extras,
+  surfaces,
+  transfer,
+  queue,
+  origins,
+  neighbour,
+  observe,
+};
 
 try {
   await main();
@@ -37,7 +58,9 @@ async function main() {
   const found = await scenario.measure(settings);
   say("");
   if (!json) {
-    console.log(scenario.report(settings, found).join("\n"));
+    const targets = scenario.targets?.(found) ?? [];
+    const held = targets.length === 0 ? [] : [targetTable(targets)];
+    console.log(textOf([...scenario.report(settings, found), ...held]).join("\n"));
     return;
   }
   const machine = { node: process.version, cpu: os.cpus()[0]?.model, cores: os.cpus().length };

@@ -11,8 +11,8 @@ export const whole = (least, most, usual, doc) => ({
   usual,
 });
 
-/** `--only`: which of `clients` take part, all of them where it is not given. */
-export const someOf = (clients) => ({
+/** `--only`: which of `clients` take part, `usual` where it is not given. */
+export const someOf = (usual, clients = usual) => ({
   value: "CLIENTS",
   doc: `some of ${clients.join(",")}`,
   allowed: `some of ${clients.join(",")}, with commas between them`,
@@ -20,7 +20,16 @@ export const someOf = (clients) => ({
     const chosen = text.split(",");
     return chosen.every((each) => clients.includes(each)) ? [...new Set(chosen)] : null;
   },
-  usual: clients,
+  usual,
+});
+
+/** An option whose value is one of `words`. */
+export const oneOf = (words, usual, doc) => ({
+  value: words.join("|"),
+  doc: `${doc} (${usual})`,
+  allowed: words.join(" or "),
+  parse: (text) => (words.includes(text) ? text : null),
+  usual,
 });
 
 const common = {

@@ -1,43 +1,85 @@
-// The origin of a benchmark, in a process of its own: a raw TCP server that answers every request with
-// the same 200 bytes or so, at once or after `delayMsecs`. It costs less per request than any client, so it is
-// never the limit. Asked, it says how many sockets were open at most since it was asked before.
+// The lean origin of a benchmark, in a process of its own: a raw server that knows the paths of works.mjs and answers at
+// once, or after `delayMsecs`. It costs less per request than any client, so it is never the limit. A request for
+// /hold is answered when `holdUntil` of them are there. Asked, it says how many sockets were open at most since it was
+// asked before, and how many it has accepted.
 
+import fs from "node:fs";
 import net from "node:net";
+import tls from "node:tls";
 import { serve, settings } from "./processes.mjs";
+import { furtherFields, largeBody, smallBody } from "./works.mjs";
 
-const { delayMsecs = 0 } = settings();
-const body = JSON.stringify({ hello: "world", filler: "x".repeat(60) });
-const response = Buffer.from(
-  "HTTP/1.1 200 OK\r\n" +
-    "server: origin\r\n" +
-    "date: Thu, 01 Jan 2026 00:00:00 GMT\r\n" +
-    "content-type: application/json\r\n" +
-    `content-length: ${body.length}\r\n` +
-    "connection: keep-alive\r\n" +
-    `\r\n${body}`,
-);
+const { delayMsecs = 0, holdUntil = 0, tls: files = null } = settings();
 const headEnd = Buffer.from("\r\n\r\n");
+const small = answerOf(smallBody);
+/** By the first byte of the path after the slash; small for all others. */
+const answers = new Map([
+  ["h".charCodeAt(0), answerOf(smallBody, furtherFields)],
+  ["b".charCodeAt(0), answerOf(largeBody)],
+]);
+const hold = "/hold ";
+const post = "P".charCodeAt(0);
+let held = [];
 let open = 0;
 let mostOpen = 0;
+let accepted = 0;
 
-const server = net.createServer({ noDelay: true }, (socket) => {
+function answerOf(body, fields = []) {
+  const lines = [
+    "HTTP/1.1 200 OK",
+    "server: origin",
+    "date: Thu, 01 Jan 2026 00:00:00 GMT",
+    "content-type: application/json",
+    `content-length: ${body.length}`,
+    "connection: keep-alive",
+    ...fields.map(([name, value]) => `${name}: ${value}`),
+  ];
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function accept(socket) {
+  accepted++;
   mostOpen = Math.max(mostOpen, ++open);
-  // The clients here wait for each response, so a head is at most split in two, never joined by another.
-  let held = null;
-  const answer = () => socket.write(response);
+  // The clients here wait for each response: what has arrived is one request, or a part of it.
+  let part = null;
   socket.on("data", (chunk) => {
-    const bytes = held === null ? chunk : Buffer.concat([held, chunk]);
-    if (bytes.indexOf(headEnd) === -1) {
-      held = bytes;
-      return;
-    }
-    held = null;
-    if (delayMsecs === 0) answer();
-    else setTimeout(answer, delayMsecs);
+    const bytes = part === null ? chunk : Buffer.concat([part, chunk]);
+    part = isWhole(bytes) ? null : bytes;
+    if (part === null) answer(socket, bytes);
   });
   socket.on("error", () => {});
   socket.on("close", () => open--);
-});
+}
+
+function isWhole(bytes) {
+  const end = bytes.indexOf(headEnd);
+  if (end === -1) return false;
+  if (bytes[0] !== post) return true;
+  const length = /content-length: *(\d+)/i.exec(bytes.latin1Slice(0, end));
+  return bytes.length - end - headEnd.length >= Number(length[1]);
+}
+
+function answer(socket, bytes) {
+  const bytesOfPath = bytes[0] === post ? 6 : 5;
+  const response = answers.get(bytes[bytesOfPath]) ?? small;
+  if (holdUntil > 0 && bytes.latin1Slice(4, 4 + hold.length) === hold) {
+    held.push(socket);
+    if (held.length < holdUntil) return;
+    for (const each of held) each.write(small);
+    held = [];
+  } else if (delayMsecs === 0) socket.write(response);
+  else setTimeout(() => socket.write(response), delayMsecs);
+}
+
+const options = { noDelay: true };
+const server =
+  files === null
+    ? net.createServer(options, accept)
+    : tls.createServer(
+        { ...options, cert: fs.readFileSync(files.cert), key: fs.readFileSync(files.key) },
+        accept,
+      );
+server.on("tlsClientError", () => {});
 
 // The backlog is for clients that open many sockets at once.
 server.listen(0, "127.0.0.1", 4_096, () =>
@@ -46,7 +88,7 @@ server.listen(0, "127.0.0.1", 4_096, () =>
     reply: () => {
       const most = mostOpen;
       mostOpen = open;
-      return { mostOpen: most };
+      return { mostOpen: most, accepted };
     },
   }),
 );

@@ -12,6 +12,17 @@ export const table = (titles, rows) =>
     plain,
   );
 
+/** A table in a report, whose other parts are strings, each a paragraph. */
+export const block = (titles, rows) => ({ titles, rows });
+
+/** A report as lines of text. */
+export const textOf = (blocks) =>
+  blocks
+    .flatMap((each) =>
+      typeof each === "string" ? [each] : ["", ...table(each.titles, each.rows), ""],
+    )
+    .filter((line, index, lines) => line !== "" || (index > 0 && lines[index - 1] !== ""));
+
 /** Two columns of text, indented. */
 export const pairs = (rows) => {
   const width = Math.max(...rows.map(([left]) => left.length));

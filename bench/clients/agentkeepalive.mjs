@@ -3,5 +3,9 @@ import { sendThrough } from "./through-agent.mjs";
 
 export const name = "agentkeepalive";
 
-export const start = async (url, sockets) =>
-  sendThrough(new agentkeepalive.HttpAgent({ maxSockets: sockets }), url);
+export async function start(url, sockets, work) {
+  const { HttpAgent, HttpsAgent } = agentkeepalive;
+  const options = { maxSockets: sockets, maxFreeSockets: sockets };
+  const agent = url.startsWith("https:") ? new HttpsAgent(options) : new HttpAgent(options);
+  return sendThrough(agent, url, work);
+}

@@ -5,8 +5,8 @@ import { sendThrough } from "./through-dispatcher.mjs";
 
 export const name = "undici request (keepline)";
 
-export async function start(url, sockets) {
+export async function start(url, sockets, work) {
   const client = new Client({ maxSockets: sockets });
   const Keepline = dispatcherFor(Dispatcher);
-  return sendThrough(request, new Keepline(client), url);
+  return sendThrough(request, new Keepline(client), url, work);
 }

@@ -1,7 +1,5 @@
-import http from "node:http";
-import { sendThrough } from "./through-agent.mjs";
+import { nodeAgent, sendThrough } from "./through-agent.mjs";
 
 export const name = "node:http, keep-alive Agent";
 
-export const start = async (url, sockets) =>
-  sendThrough(new http.Agent({ keepAlive: true, maxSockets: sockets }), url);
+export const start = async (url, sockets, work) => sendThrough(nodeAgent(url, sockets), url, work);

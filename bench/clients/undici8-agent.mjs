@@ -3,5 +3,5 @@ import { sendThrough } from "./through-dispatcher.mjs";
 
 export const name = "undici 8 request (Agent)";
 
-export const start = async (url, sockets) =>
-  sendThrough(request, new Agent({ connections: sockets, pipelining: 1 }), url);
+export const start = async (url, sockets, work) =>
+  sendThrough(request, new Agent({ connections: sockets, pipelining: 1 }), url, work);

@@ -4,7 +4,7 @@
 import { someOf, whole } from "../options.mjs";
 import { start } from "../processes.mjs";
 import { spread, spreadOf, takeTurns } from "../rounds.mjs";
-import { count, figure, range, table } from "../table.mjs";
+import { block, count, figure, range } from "../table.mjs";
 
 const clients = [
   "keepline-lanes",
@@ -90,13 +90,8 @@ export function report({ rounds, requests, sockets }, { idealMsecs, results, ref
     `neighbour, ${sockets} sockets, ${rounds} rounds, Node ${process.version}`,
     `${count(requests)} batch requests at once, ${interactive} interactive ones every ${everyMsecs} ms from then on; the origin answers after ${delayMsecs} ms.`,
     `Latency of the interactive ones, ms; duration of the batch, s, and its ratio to the ideal for all requests, ${figure(idealMsecs / 1_000, 2)} s`,
-    "",
-    ...table(
-      ["client", "p50", "p99", "max", "batch, s", "min–max", "to ideal", "most sockets"],
-      rows,
-    ),
+    block(["client", "p50", "p99", "max", "batch, s", "min–max", "to ideal", "most sockets"], rows),
     ...refused.flatMap(({ name, refusal }) => [
-      "",
       `${name}: not measured, it could not begin: ${refusal}`,
     ]),
   ];

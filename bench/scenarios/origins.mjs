@@ -6,7 +6,7 @@ import { Failure } from "../../dist/cli/errors.js";
 import { someOf, whole } from "../options.mjs";
 import { say, start } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
-import { count, figure, range, table } from "../table.mjs";
+import { block, count, figure, range } from "../table.mjs";
 
 const clients = ["raw", "keepline", "undici-agent", "node-http"];
 /** What a process has open beside its sockets. */
@@ -128,8 +128,7 @@ export function report({ rounds, requests, origins }, { results, early, dropped 
   return [
     `origins, ${rounds} rounds of ${count(requests)}, Node ${process.version}`,
     "CPU time of the client's process per request, its ratios (medians), and KiB per idle connection and its pool",
-    "",
-    ...table(
+    block(
       [
         "client",
         "µs",
@@ -143,7 +142,6 @@ export function report({ rounds, requests, origins }, { results, early, dropped 
       ],
       rows,
     ),
-    "",
     `to hot: to the same client with one origin and ${hotSockets} connections; to turns: with one origin and as many connections and URLs,`,
     "the baseline for origins; to raw: to raw sockets, hot or in turn. Outside heap: buffers, counted by Node.js.",
     ...added(results),
@@ -160,7 +158,6 @@ function added(results) {
   if (raw.hot === undefined || own.hot === undefined) return [];
   const beyond = (kind) => figure(own[kind].cpuMicros.median - raw[kind].cpuMicros.median);
   return [
-    "",
     `keepline adds to raw sockets: ${beyond("hot")} µs with one origin, ${beyond("many")} µs with many`,
   ];
 }
@@ -182,10 +179,8 @@ function droppedLines(dropped) {
       ? `all ${count(pools)} pools gone after ${seconds(droppedMsecs)}`
       : `${count(left)} of ${count(pools)} pools are left`;
   return [
-    "",
     `keepline, connections idle for ${expiry.keepAliveMsecs} ms close: all closed after ${seconds(closedMsecs)}, ${gone}; stats() of all takes ${figure(statsMsecs, 0)} ms`,
-    "",
-    ...table(
+    block(
       ["MiB", "before", "all open", "all gone"],
       [
         ["resident", mib(before.rss), mib(full.rss), mib(after.rss)],

@@ -4,7 +4,7 @@
 import { someOf, whole } from "../options.mjs";
 import { start } from "../processes.mjs";
 import { ratioOf, spread, spreadOf, takeTurns } from "../rounds.mjs";
-import { count, figure, range, table } from "../table.mjs";
+import { block, count, figure, range } from "../table.mjs";
 
 /** It can abort nothing: it shows what of the cost is that of promises that wait. */
 const floor = "raw-queue";
@@ -176,20 +176,14 @@ export function report({ rounds, pending, sockets }, found) {
   const pauses = ["paused, short", "paused, long"];
   return [
     `queue, ${sockets} sockets, ${rounds} rounds, Node ${process.version}`,
-    "",
     `CPU time of the client's process per request served, µs: another one joins for each, ${count(served[0].requests)} a round`,
     "(of it, how long collections held the main thread; they also take time of other threads)",
-    "",
-    ...table([...titles("client"), ...pauses], cpuOf(served)),
-    "",
+    block([...titles("client"), ...pauses], cpuOf(served)),
     `the same where no garbage is collected meanwhile, ${count(servedWithoutCollections[0].requests)} a round`,
-    "",
-    ...table([...titles("client"), ...pauses], cpuOf(servedWithoutCollections)),
-    "",
+    block([...titles("client"), ...pauses], cpuOf(servedWithoutCollections)),
     ...joinedLines(joined, titles, two),
     `${count(abortedAtOnce)} pending requests aborted at once by one AbortController, ms`,
-    "",
-    ...table(
+    block(
       ["client", "to join", "abort()", "all settled", "min–max", "aborted"],
       aborts.map((each) => [
         each.name,
@@ -200,7 +194,7 @@ export function report({ rounds, pending, sockets }, found) {
         count(each.aborted),
       ]),
     ),
-    ...(aborts.every((each) => each.key === "keepline") ? [] : ["", waitingNote]),
+    ...(aborts.every((each) => each.key === "keepline") ? [] : [waitingNote]),
   ];
 }
 
@@ -210,8 +204,7 @@ function joinedLines(joined, titles, two) {
   return [
     `CPU time to join the queue and to be aborted there, µs per request, ${count(batchSize)} of ${count(joins)} at a time;`,
     "and what a pending request takes of the heap, KiB, the promises of the program included",
-    "",
-    ...table(
+    block(
       [...titles("client"), "heap, KiB"],
       rows.map((each) => [
         each.name,
@@ -219,6 +212,5 @@ function joinedLines(joined, titles, two) {
         figure(each.heapBytes && each.heapBytes.median / 1_024),
       ]),
     ),
-    "",
   ];
 }

@@ -3,7 +3,7 @@
 import { someOf, whole } from "../options.mjs";
 import { start } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
-import { figure, range, table } from "../table.mjs";
+import { block, figure, range } from "../table.mjs";
 
 const clients = ["raw", "keepline", "undici", "node-http", "fetch"];
 /** What the ratios are to: the way of undici that users take first. */
@@ -62,8 +62,7 @@ export function report({ rounds, megabytes }, { results }) {
     `bodies of ${megabytes} MB, ${rounds} rounds, Node ${process.version}`,
     "CPU time of the client's process per gigabyte, s, and its ratio (median of the rounds)",
     ...["download", "upload"].flatMap((direction) => [
-      "",
-      ...table(
+      block(
         [direction, "CPU s", "min–max", `to ${baseline[direction]}`, "memory grown, MB"],
         results
           .filter((each) => each.direction === direction)
