@@ -55,7 +55,7 @@ const other: Omit<ServiceSettings, "maxTotalSockets"> = {
   maxSockets: 2,
   maxFreeSockets: 3,
   scheduling: "fifo",
-  dialing: "patient",
+  dialing: "eager",
   minFreeSockets: 1,
   maxSocketAgeMsecs: 4,
   maxRequestsPerSocket: 5,

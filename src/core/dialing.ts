@@ -82,9 +82,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   /** A dial has succeeded, which took so long. */
-  succeeded(msecs: Msecs): void {
+  succeeded(msecs: Msecs, now: Msecs): void {
     this.#health = well;
-    this.patience?.dialed(msecs);
+    this.patience?.dialed(msecs, now);
   }
 
   /** The dial of `connection` has failed, and with it the request that has waited longest for it. */
@@ -322,6 +322,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   #dial(now: Msecs): void {
+    this.patience?.began(now);
     const connection = new Connection<R, T>(this.pool, this.#world.nextConnectionId++, now);
     this.pool.roster.add(connection, now + this.pool.options.connectTimeoutMsecs, now);
     this.#world.port.dial(connection, now);

@@ -89,14 +89,14 @@ const cases: { readonly [option in keyof CoreOptions]: Case<CoreOptions[option]>
     results: [3, 1],
   },
   dialing: {
-    does: "bounds the handshakes of a burst",
+    does: "bounds how many dials of a burst begin at once",
     scenario: (dialing) => {
       const world = manualWorld({ dialing }, byHand);
       world.acquireMany(100, "https://a.test");
       return world.counts("https://a.test").dialing;
     },
     values: ["eager", "patient"],
-    results: [100, 40],
+    results: [100, 20],
   },
   minFreeSockets: {
     does: "holds idle sockets ready beside the busy ones",

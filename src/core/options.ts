@@ -17,8 +17,8 @@ export interface PoolOptions {
   /** Which idle connection is used: the one idle for the shortest (`lifo`) or longest (`fifo`) time. */
   readonly scheduling: "lifo" | "fifo";
   /**
-   * Over TLS: whether every request that waits has a dial of its own at once (`eager`), or only where that would be ready
-   * sooner than a connection in use, with a bound on the handshakes under way (`patient`). Over plain TCP all dials are eager.
+   * Over TLS: whether a request that waits has a dial of its own only where that would be ready sooner than a connection in use
+   * becomes free, and no faster than handshakes can be made (`patient`), or at once (`eager`). Over plain TCP all dials are eager.
    */
   readonly dialing: "patient" | "eager";
   /** Idle sockets held ready per origin that was used once; one that ends, also by `keepAliveMsecs`, is replaced. */
@@ -90,10 +90,10 @@ export const coreRules = {
     doc: 'which idle connection is used: `"lifo"` lets extras expire, `"fifo"` spreads load',
   },
   dialing: {
-    default: "eager",
+    default: "patient",
     check: oneOf("patient", "eager"),
     unit: null,
-    doc: 'over TLS: `"eager"` dials for every request that waits, `"patient"` where that is sooner than a free connection',
+    doc: 'over TLS: `"patient"` dials where that is sooner than a free connection, `"eager"` for every request that waits',
   },
   minFreeSockets: {
     default: 0,

@@ -8,9 +8,11 @@
  * the c connections in use serve c·D/S requests, and a dial under way, which is half made on average, about half as many
  * as one of these. So with n requests waiting without a dial and d dials under way one more dial is worth it when
  *
- *     n + 2·√n > (c + d)·D/S
+ *     n + 2·√n > (c + d)·(D + 8·d·h)/S
  *
- * where the root allows for chance: of few requests it takes more to be certain than of many.
+ * where the root allows for chance: of few requests it takes more to be certain than of many. h is what a handshake takes of the
+ * processor (`pace.ts`): one more dial makes all under way later, and the responses, too, whose requests then hold their connections
+ * for longer. The factor is that with which the simulation's bursts were over soonest.
  * A connection counts in c only while its request is no older than S: who holds one for longer, as a stream does, will not
  * let it go soon. While D or S are unknown, or c is 0, every request gets its dial.
  *
@@ -19,12 +21,13 @@
  * more connections would end it: when nothing was idle for twice the time in which the queue should have been served,
  * n·S/c, and for a dial at least, as many dials are made as requests waited all the while.
  *
- * Whatever is worth it, no more dials are under way than a cap, since handshakes compete for the processor: one that took
- * much longer than the best of late lowers the cap by one, ten others raise it by one.
+ * Whatever is worth it, dials do not begin faster than their handshakes can be made (`pace.ts`). And whatever is not, a few
+ * dials once in a while cost nobody anything: they are made, so that a pool grows with what it is asked for.
  *
- * Invariant: a request that is held back is looked at again within S/c, or when a dial under way ends.
+ * Invariant: a request that is held back is looked at again within S/c, when the pace allows a dial, or when one under way ends.
  */
 import type { Msecs } from "./clock.ts";
+import { Pace } from "./pace.ts";
 
 /** What stands in a pool when one more dial is considered. */
 export interface PoolLoad {
@@ -52,39 +55,41 @@ interface Standing {
   nextUntil: Msecs;
 }
 
-const firstCap = 40;
-const leastCap = 8;
-/** A dial that takes so many times the best has been held up by others. */
-const heldUpFactor = 1.25;
-/** What a dial that was not held up adds to the cap. */
-const capRise = 0.1;
-/** The best is forgotten slowly, for the way to the server may have become longer. */
-const bestRise = 1.02;
 /** A mean of the last ones: each counts for so much. */
 const dialWeight = 1 / 4;
 /** How much more than n must be likely to be served, in standard deviations of a count that is expected to be n. */
 const doubts = 2;
+/** What all others lose by one more dial, in handshakes for each dial under way. */
+const crowding = 8;
+/** Dials that may be made whether they are worth it or not, and how many handshakes each of them is apart from the next. */
+const spareCount = 32;
+const spareGaps = 5;
 /** Timers are no finer. */
 const leastLookMsecs: Msecs = 1;
 
 /** What one pool knows of its dials, and of a queue that it has left to itself. */
 export class Patience {
+  readonly #pace = new Pace();
   #dialMsecs: Msecs | null = null;
-  #bestDialMsecs: Msecs = Number.POSITIVE_INFINITY;
-  #mostDialing = firstCap;
+  /** When all dials of late would have begun, had they been `spareGaps` apart. */
+  #crowdedUntil: Msecs = Number.NEGATIVE_INFINITY;
   #standing: Standing | null = null;
   /** Dials that a queue which did not pass may have. */
   #granted = 0;
 
+  /** A dial begins. */
+  began(now: Msecs): void {
+    this.#pace.began(now);
+    const apart = spareGaps * this.#pace.gapMsecs;
+    const until = Math.max(this.#crowdedUntil, now) + apart;
+    this.#crowdedUntil = Math.min(until, now + 2 * spareCount * apart);
+  }
+
   /** A connection was open after so long. */
-  dialed(msecs: Msecs): void {
+  dialed(msecs: Msecs, now: Msecs): void {
     const mean = this.#dialMsecs;
     this.#dialMsecs = mean === null ? msecs : mean + (msecs - mean) * dialWeight;
-    this.#bestDialMsecs = Math.min(msecs, this.#bestDialMsecs * bestRise);
-    const isHeldUp = msecs > this.#bestDialMsecs * heldUpFactor;
-    this.#mostDialing = isHeldUp
-      ? Math.max(this.#mostDialing - 1, leastCap)
-      : this.#mostDialing + capRise;
+    this.#pace.ended(msecs, now);
   }
 
   /** Connections are idle: there are enough. */
@@ -95,16 +100,26 @@ export class Patience {
 
   /** When to look again whether one more dial is worth it; null when it is now. `Infinity`: when one of those under way has ended. */
   heldUntil(load: PoolLoad, now: Msecs): Msecs | null {
-    if (load.dialing >= this.#mostDialing) return Number.POSITIVE_INFINITY;
+    const until = this.#pace.heldUntil(load.dialing, now) ?? this.#worthAt(load, now);
+    if (until === null) return null;
+    const at = Math.max(until, now + leastLookMsecs);
+    this.#pace.willLook(at);
+    return at;
+  }
+
+  #worthAt(load: PoolLoad, now: Msecs): Msecs | null {
+    const gap = this.#pace.gapMsecs;
+    if (now >= this.#crowdedUntil - spareCount * spareGaps * gap) return null;
     const dial = this.#dialMsecs;
     const service = load.serviceMsecs;
     if (dial === null || service === 0 || load.busy === 0) return null;
     const waiting = load.pending - load.dialing;
     const needed = (waiting + doubts * Math.sqrt(waiting)) * service;
+    const price = dial + crowding * load.dialing * gap;
     // The most that there can be, first: to look at each connection takes longer.
-    if (needed > (load.busy + load.dialing) * dial) return null;
+    if (needed > (load.busy + load.dialing) * price) return null;
     const busy = load.busyFor(service);
-    if (busy === 0 || needed > (busy + load.dialing) * dial) return null;
+    if (busy === 0 || needed > (busy + load.dialing) * price) return null;
     if (this.#granted > 0) {
       this.#granted--;
       return null;

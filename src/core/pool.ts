@@ -147,7 +147,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   dialed(connection: Connection<R, T>, facts: DialFacts, now: Msecs): void {
     if (connection.state.kind !== "dialing") return; // superseded: timed out or destroyed meanwhile
     const dialMsecs = now - connection.state.since;
-    this.dialing.succeeded(dialMsecs);
+    this.dialing.succeeded(dialMsecs, now);
     this.tally.dialed(dialMsecs, facts);
     connection.capacity = facts.capacity;
     this.lanes.isHeldBack ||= facts.capacity !== this.capacity;

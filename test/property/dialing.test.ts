@@ -17,7 +17,7 @@ const arrivals = (count: number, overMsecs: number) => ({
 });
 
 /** 400 requests in 100 ms to an origin that nobody has asked before. */
-const burst: DialShape = { ...tls, serviceMsecs: around(1), load: arrivals(400, 100) };
+const burst: DialShape = { ...tls, serviceMsecs: around(20), load: arrivals(400, 100) };
 
 const shapes: Readonly<Record<string, DialShape>> = {
   "a single request": { ...tls, serviceMsecs: around(5), load: arrivals(1, 0) },
@@ -42,6 +42,19 @@ const shapes: Readonly<Record<string, DialShape>> = {
     warmUp: 3,
     serviceMsecs: (random) => (random() < 0.1 ? 300 : 4),
     load: arrivals(1_000, 5_000),
+  },
+  "a burst far away": {
+    ...tls,
+    delayMsecs: 100,
+    serviceMsecs: around(20),
+    load: arrivals(400, 100),
+  },
+  "a load that rises far away": {
+    ...tls,
+    delayMsecs: 100,
+    warmUp: 5,
+    serviceMsecs: around(20),
+    load: arrivals(400, 2_000),
   },
   "forty loops": {
     ...tls,
@@ -69,10 +82,12 @@ const median = ({ latencies }: DialOutcome): number =>
   latencies[Math.floor(latencies.length / 2)] ?? 0;
 
 test("a cold burst over TLS opens a third of the sockets, and is answered in half the time", () => {
-  for (const seed of [1, 2, 3]) {
-    const [one, other] = [eager(burst, seed), patient(burst, seed)];
+  // Handshakes may take longer than what patience begins with.
+  for (const [seed, handshakeMsecs] of [1, 1.2, 1.5, 3].entries()) {
+    const shape = { ...burst, handshakeMsecs };
+    const [one, other] = [eager(shape, seed), patient(shape, seed)];
     assert.equal(one.opened, 400);
-    assert.ok(other.opened <= 140, `${other.opened} sockets`);
+    assert.ok(other.opened <= 200, `${other.opened} sockets`);
     assert.ok(median(other) <= 0.5 * median(one), `${median(other)} against ${median(one)} ms`);
     assert.ok(other.totalMsecs <= 0.7 * one.totalMsecs);
   }
