@@ -14,6 +14,7 @@ import * as origins from "./scenarios/origins.mjs";
 import * as queue from "./scenarios/queue.mjs";
 import * as sequence from "./scenarios/sequence.mjs";
 import { body, get, headers, https, post, sockets } from "./scenarios/small.mjs";
+import * as simulation from "./scenarios/simulate.mjs";
 import * as surfaces from "./scenarios/surfaces.mjs";
 import * as transfer from "./scenarios/transfer.mjs";
 import { textOf } from "./table.mjs";
@@ -35,6 +36,7 @@ const scenarios = {
   origins,
   neighbour,
   observe,
+  simulate: simulation,
 };
 
 try {

@@ -28,6 +28,14 @@ if (clock.now() !== 5) throw new Error("the clock stands at " + clock.now());
 FaultProxy.listen({ target: "http://127.0.0.1:1" }).then((proxy) => proxy.close());
 `;
 
+const useSimulate = `simulate({
+  workload: { kind: "poisson", ratePerSecond: 100, requests: 100 },
+  settings: { maxSockets: 2 },
+}).then((report) => {
+  if (report.succeeded !== 100) throw new Error("succeeded: " + report.succeeded);
+});
+`;
+
 const useUndici = `const undo = it.install(new Client());
 undo();
 if (new Client().dispatcher().closed) throw new Error("closed");
@@ -141,6 +149,8 @@ function checkPackage() {
       "dist/opentelemetry/index.d.ts",
       "dist/prometheus/index.js",
       "dist/prometheus/index.d.ts",
+      "dist/simulate/index.js",
+      "dist/simulate/index.d.ts",
       "dist/testing/index.js",
       "dist/testing/index.d.ts",
       "dist/surfaces/undici/index.js",
@@ -182,6 +192,10 @@ function checkPackage() {
   write("testing.mjs", `import ${names} from "keepline/testing";\n${useTesting}`);
   write("testing.cjs", `const ${names} = require("keepline/testing");\n${useTesting}`);
   check("import of keepline/testing works", () => failureOf(node("testing.mjs")));
+  write("simulate.mjs", `import { simulate } from "keepline/simulate";\n${useSimulate}`);
+  write("simulate.cjs", `const { simulate } = require("keepline/simulate");\n${useSimulate}`);
+  check("import of keepline/simulate works", () => failureOf(node("simulate.mjs")));
+  check("require() of keepline/simulate works", () => failureOf(node("simulate.cjs")));
   check("require() of keepline/testing works", () => failureOf(node("testing.cjs")));
 
   write(

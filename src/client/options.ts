@@ -139,10 +139,13 @@ export const clientRules = {
 /**
  * Completes what a user gave.
  *
+ * @param where What the options are for, to begin a message with.
  * @throws InvalidOptionError
  */
-export function resolveClientOptions(given: ClientOptions | undefined): Readonly<ResolvedOptions> {
-  const where = "new Client()";
+export function resolveClientOptions(
+  given: ClientOptions | undefined,
+  where = "new Client()",
+): Readonly<ResolvedOptions> {
   const resolved = resolveOptions<ResolvedOptions>(clientRules, given, where);
   const connect =
     given?.connect === undefined

@@ -1,0 +1,26 @@
+/**
+ * `keepline/simulate`: what settings of a client would do, in a virtual world.
+ */
+
+export type { Distribution } from "./distribution.ts";
+export type {
+  GivenNetwork,
+  GivenServers,
+  NetworkOptions,
+  ServerOptions,
+} from "./environment.ts";
+export type { Durations } from "./histogram.ts";
+export type { RequestCounts, SimulationReport, SocketCounts } from "./report.ts";
+export type { TimeSeries } from "./series.ts";
+export { type RunOptions, type Simulation, simulate } from "./simulate.ts";
+export { TraceError } from "./traces/error.ts";
+export type { TraceFormat, TraceOptions, TraceRecord, TraceSource } from "./traces/format.ts";
+export type {
+  BurstWorkload,
+  DiurnalWorkload,
+  LoopWorkload,
+  PoissonWorkload,
+  StreamOptions,
+  TraceWorkload,
+  Workload,
+} from "./workload.ts";

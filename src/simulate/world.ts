@@ -1,0 +1,569 @@
+/**
+ * The core of keepline in a virtual world: this is its port, its clock, and all that happens around it. What the core
+ * decides it decides as in production; here dials take time, servers answer and close, and time jumps from event to event.
+ *
+ * On the way to a server nothing overtakes, so what becomes of a request at its server is known when it is sent: one
+ * event brings its response, and none is needed for its arrival.
+ *
+ * Invariant: time never goes back, and what happens depends on the seed, the surroundings and the arrivals alone.
+ */
+import type { Msecs, Random } from "../core/clock.ts";
+import { ConnectError, type KeeplineError } from "../core/errors.ts";
+import type { ServicePolicy } from "../core/lane-options.ts";
+import type { CoreOptions } from "../core/options.ts";
+import { Pools } from "../core/pools.ts";
+import type { Port } from "../core/port.ts";
+import type { RetireReason } from "../core/retire.ts";
+import { type Arrivals, Batch } from "./arrivals.ts";
+import { EventQueue } from "./event-queue.ts";
+import {
+  type Kind,
+  type Loop,
+  type OriginModel,
+  type SimConnection,
+  type SimPool,
+  SimRequest,
+  Wire,
+} from "./model.ts";
+import { randomStream } from "./random.ts";
+import { Series } from "./series.ts";
+
+/** When a simulation begins: no 0, which some fields have while nothing is known. */
+export const beginAt: Msecs = 1_000;
+
+const never = Number.POSITIVE_INFINITY;
+
+/** What happens to the item of an event. */
+const handshaken = 0;
+const dialed = 1;
+const answered = 2;
+const looked = 3;
+const asks = 4;
+const restarts = 5;
+
+/** Why a run has come back. */
+export type Pause =
+  /** All requests are settled, and there are no more. */
+  | "over"
+  /** The steps that were allowed are done. */
+  | "turn"
+  /** The arrivals must be waited for. */
+  | "starved"
+  /** More requests wait than allowed. */
+  | "overloaded";
+
+/** What a world needs. */
+export interface WorldSettings {
+  readonly options: CoreOptions;
+  readonly services: readonly ServicePolicy[];
+  readonly seed: number;
+  /** What comes before is not counted. */
+  readonly countFrom: Msecs;
+  /** Steps of the series, at least, when it is long enough. */
+  readonly points: number;
+  /** When so many requests wait, the simulation ends. */
+  readonly mostPending: number;
+}
+
+/** Requests without end would be drawn while none of them ever succeeds. */
+const noArrivals: Arrivals = { fill: () => {} };
+
+/** A client, the way to its servers, and these. */
+export class VirtualWorld implements Port<SimRequest, Wire> {
+  now: Msecs = beginAt;
+  readonly pools: Pools<SimRequest, Wire>;
+  readonly settings: WorldSettings;
+  /** All origins that had a request. */
+  readonly models = new Map<string, OriginModel>();
+  series: Series;
+  /** Requests that wait, and that are under way. */
+  pending = 0;
+  active = 0;
+  mostOpen = 0;
+  mostIdle = 0;
+  mostPending = 0;
+  /** Until it resolves nothing is known of the next arrivals; null as a rule. */
+  filling: Promise<void> | null = null;
+  /** Requests that were made, whether they are counted or not. */
+  made = 0;
+  readonly #events = new EventQueue<Wire | Loop | OriginModel>();
+  readonly #network: Random;
+  readonly #servers: Random;
+  readonly #spare: SimRequest[] = [];
+  #arrivals: Arrivals = noArrivals;
+  readonly #batch = new Batch();
+  #index = 0;
+  #arrivalAt = never;
+  #wakeAt = never;
+  /** Loops that may ask again. */
+  #asking = 0;
+  #isCounting: boolean;
+  /** When the client's processor has done all handshakes. */
+  #processorFreeAt: Msecs = 0;
+
+  constructor(settings: WorldSettings) {
+    const { options, services, seed, countFrom, points } = settings;
+    this.settings = settings;
+    this.#network = randomStream(seed, 1);
+    this.#servers = randomStream(seed, 2);
+    this.#isCounting = countFrom <= beginAt;
+    this.series = new Series(Math.max(countFrom, beginAt), points);
+    this.pools = new Pools(options, this, randomStream(seed, 3), services);
+  }
+
+  /** Requests will come from `arrivals`, in order of time. */
+  expect(arrivals: Arrivals): void {
+    this.#arrivals = arrivals;
+    this.#refill();
+  }
+
+  /** `model` is one of the origins. */
+  add(model: OriginModel): void {
+    this.models.set(model.origin, model);
+    const every = model.around.server.restartEveryMsecs;
+    if (every !== never) this.#events.push(this.now + every, restarts, model);
+  }
+
+  /** So many clients begin with `loop` at `at`. */
+  start(loop: Loop, clients: number, at: Msecs): void {
+    for (let index = 0; index < clients; index++) {
+      this.#asking++;
+      this.#events.push(at, asks, loop);
+    }
+  }
+
+  /** Lets time pass for so many steps, or until `until`. */
+  run(steps: number, until: Msecs = never): Pause {
+    const events = this.#events;
+    for (let left = steps; left > 0; left--) {
+      const eventAt = events.nextAt;
+      const wakeAt = this.#wakeAt;
+      const arrivalAt = this.#arrivalAt;
+      if (arrivalAt < eventAt && arrivalAt < wakeAt) {
+        if (arrivalAt > until) return this.#rest(until);
+        this.#goTo(arrivalAt);
+        this.#arrive();
+        if (this.filling !== null) return "starved";
+        if (this.pending > this.settings.mostPending) return "overloaded";
+      } else {
+        if (this.active === 0 && arrivalAt === never && this.#asking === 0 && until === never) {
+          return "over";
+        }
+        if (wakeAt <= eventAt) {
+          if (wakeAt > until || wakeAt === never) return this.#rest(until);
+          this.#goTo(Math.max(wakeAt, this.now));
+          this.#wakeAt = never;
+          this.pools.tick(this.now);
+        } else {
+          if (eventAt > until) return this.#rest(until);
+          this.#goTo(eventAt);
+          const item = events.pop();
+          this.#happens(events.code, item);
+        }
+      }
+    }
+    return "turn";
+  }
+
+  /** One more request, now. */
+  ask(kind: Kind, serviceMsecs: Msecs, isReplayable: boolean, loop: Loop | null): void {
+    const { now } = this;
+    const request = this.#spare.pop() ?? new SimRequest((each) => this.#wholeTimedOut(each));
+    const { model, tally } = kind;
+    request.kind = kind;
+    request.lane = kind.lane;
+    request.isReplayable = isReplayable;
+    request.serviceMsecs = serviceMsecs;
+    request.loop = loop;
+    this.made++;
+    this.active++;
+    this.pending++;
+    if (this.#isCounting) {
+      tally.requests++;
+      this.series.count("requests");
+    }
+    const { requestTimeoutMsecs } = kind.limits;
+    if (requestTimeoutMsecs !== never) {
+      request.latestAt = now + requestTimeoutMsecs;
+      this.pools.timers.set(request.whole, request.latestAt, now);
+    }
+    this.pools.acquire(this.poolOf(model), request, now);
+  }
+
+  /** The pool of an origin, made when there is none. */
+  poolOf(model: OriginModel): SimPool {
+    if (model.pool === null || model.pool.isDropped) {
+      model.pool = this.pools.pool(model.origin, this.now);
+    }
+    return model.pool;
+  }
+
+  /** What is open and idle now counts until now. */
+  finish(): void {
+    this.#advance(this.now);
+    for (const pool of this.pools.all) {
+      for (const { transport } of pool.roster.connections) {
+        if (transport === null) continue;
+        this.#wasOpen(transport);
+        this.#wasIdle(transport);
+      }
+    }
+  }
+
+  dial(connection: SimConnection, now: Msecs): void {
+    const model = this.models.get(connection.pool.origin) as OriginModel;
+    const { around } = model;
+    const wire = new Wire(connection, model, now);
+    connection.transport = wire;
+    const random = this.#network;
+    const connectMsecs = around.connect(random);
+    const tlsMsecs = around.isTls ? around.tls(random) : 0;
+    const needsProcessor = around.isTls && around.handshakeMsecs > 0;
+    const code = needsProcessor ? handshaken : dialed;
+    this.#events.push(now + connectMsecs + tlsMsecs, code, wire);
+  }
+
+  grant(request: SimRequest, connection: SimConnection, now: Msecs): void {
+    const wire = connection.transport as Wire;
+    const { model, tally, limits } = request.kind as Kind;
+    const { around } = model;
+    this.pending--;
+    if (wire.idleSince >= 0) this.#wasIdle(wire);
+    if (this.#isCounting) {
+      tally.granted++;
+      if (connection.requestCount > 1) tally.reused++;
+      if (request.resending === null) tally.waits.record(now - request.enqueuedAt);
+    }
+    wire.request = request;
+    request.wire = wire;
+    const arrivesAt = now + around.wayMsecs;
+    if (arrivesAt >= wire.closesAt) {
+      // The client will hear of the close, which is on its way already or soon will be.
+      wire.fault = "stale";
+      if (this.#isCounting) tally.metStale++;
+      return;
+    }
+    const answeredAt = model.serve(arrivesAt, request.serviceMsecs);
+    wire.answeredAt = answeredAt;
+    const { requestFailureShare } = around.server;
+    if (requestFailureShare > 0 && this.#servers() < requestFailureShare) {
+      wire.fault = "broken";
+      wire.closesAt = arrivesAt + (answeredAt - arrivesAt) * this.#servers();
+      this.#look(wire);
+      return;
+    }
+    wire.fault = "none";
+    if (around.idleTimeout === null) wire.closesAt = never;
+    else {
+      wire.closesAt = answeredAt + around.idleTimeout(this.#servers);
+      if (wire.closesAt !== never) this.#look(wire);
+    }
+    const takesMsecs = this.#reaches(wire, answeredAt) - now;
+    if (takesMsecs > limits.headersTimeoutMsecs) {
+      wire.fault = "timeout";
+      this.#events.push(now + limits.headersTimeoutMsecs, answered, wire);
+    } else this.#events.push(now + takesMsecs, answered, wire);
+  }
+
+  refuse(request: SimRequest, error: KeeplineError): void {
+    this.pending--;
+    this.#fail(request, error.code);
+  }
+
+  retire(connection: SimConnection, reason: RetireReason, now: Msecs): void {
+    const wire = connection.transport;
+    if (wire === null) return;
+    this.#wasIdle(wire);
+    this.#wasOpen(wire);
+    wire.request = null;
+    connection.transport = null;
+    if (!this.#isCounting) return;
+    wire.model.closedFor(reason);
+    if (wire.isOpen) this.series.count("closed");
+  }
+
+  saturation(): void {}
+
+  wakeAt(at: Msecs): void {
+    if (at < this.#wakeAt) this.#wakeAt = at;
+  }
+
+  broken(problem: string): never {
+    throw new Error(problem);
+  }
+
+  #happens(code: number, item: Wire | Loop | OriginModel): void {
+    switch (code) {
+      case answered:
+        this.#answered(item as Wire);
+        return;
+      case looked:
+        this.#looked(item as Wire);
+        return;
+      case asks:
+        this.#asks(item as Loop);
+        return;
+      case dialed:
+        this.#dialed(item as Wire);
+        return;
+      case handshaken: {
+        const wire = item as Wire;
+        this.#processorFreeAt =
+          Math.max(this.#processorFreeAt, this.now) + wire.model.around.handshakeMsecs;
+        this.#events.push(this.#processorFreeAt, dialed, wire);
+        return;
+      }
+      case restarts:
+        this.#restarts(item as OriginModel);
+        return;
+    }
+  }
+
+  #arrive(): void {
+    const index = this.#index++;
+    const batch = this.#batch;
+    const kind = batch.kinds[index] as Kind;
+    const serviceMsecs = batch.services[index] as Msecs;
+    this.ask(kind, serviceMsecs, batch.replayable[index] === 1, null);
+    if (this.#index < batch.count) this.#arrivalAt = batch.at[this.#index] as Msecs;
+    else this.#refill();
+  }
+
+  #refill(): void {
+    const batch = this.#batch;
+    batch.count = this.#index = 0;
+    this.#arrivalAt = never;
+    const filling = this.#arrivals.fill(batch);
+    if (filling === undefined) this.#filled();
+    else this.filling = filling.then(() => this.#filled());
+  }
+
+  #filled(): void {
+    this.filling = null;
+    if (this.#batch.count > 0) this.#arrivalAt = this.#batch.at[0] as Msecs;
+  }
+
+  #asks(loop: Loop): void {
+    if (loop.left === 0 || this.now >= loop.endAt) {
+      this.#asking--;
+      return;
+    }
+    loop.left--;
+    const { kinds, random } = loop;
+    const kind = kinds[kinds.length === 1 ? 0 : Math.floor(random() * kinds.length)] as Kind;
+    const isReplayable = loop.replayableShare === 1 || random() < loop.replayableShare;
+    const service = loop.service ?? kind.model.around.service;
+    this.ask(kind, service(random), isReplayable, loop);
+  }
+
+  #dialed(wire: Wire): void {
+    const { connection, model } = wire;
+    if (connection.state.kind !== "dialing") return;
+    const { around } = model;
+    const { dialFailureShare } = around.server;
+    if (dialFailureShare > 0 && this.#servers() < dialFailureShare) {
+      if (this.#isCounting) model.dialsFailed++;
+      this.pools.dialFailed(connection, new ConnectError({ origin: model.origin }), this.now);
+      return;
+    }
+    wire.isOpen = true;
+    if (this.#isCounting) {
+      model.opened++;
+      this.series.count("opened");
+    }
+    const msecs = this.now - wire.dialedAt;
+    const tlsMsecs = around.isTls ? msecs / 2 : null;
+    const facts = { capacity: 1, connectMsecs: msecs, tlsMsecs, tlsResumed: false };
+    this.pools.dialed(connection, facts, this.now);
+    this.#rests(wire);
+  }
+
+  /** The response has arrived, or it took too long. */
+  #answered(wire: Wire): void {
+    const { request, connection, model } = wire;
+    if (request === null) return; // given up meanwhile
+    const { now } = this;
+    if (this.#processorFreeAt > now) {
+      this.#events.push(this.#processorFreeAt, answered, wire);
+      return;
+    }
+    if (wire.fault === "timeout") {
+      this.#giveUp(request, wire, "ERR_KEEPLINE_HEADERS_TIMEOUT");
+      return;
+    }
+    if (wire.fault !== "none") return; // its connection was cut
+    const { pool } = connection;
+    pool.responded(now - connection.leasedAt);
+    const { hintMsecs, maxRequests } = model.around.server;
+    const isLast = connection.requestCount >= maxRequests;
+    if (isLast) pool.drain(connection, "connection-close", now);
+    else if (hintMsecs !== null) {
+      pool.hinted(connection, hintMsecs, maxRequests - connection.requestCount);
+    }
+    const { tally } = request.kind as Kind;
+    if (this.#isCounting) {
+      tally.succeeded++;
+      tally.latencies.record(now - request.enqueuedAt);
+    }
+    wire.request = null;
+    request.phase = "settled";
+    this.pools.released(connection, request, now);
+    this.#settled(request);
+    this.#rests(wire);
+  }
+
+  /** The close of the server's end may have arrived. */
+  #looked(wire: Wire): void {
+    const { connection, request, model } = wire;
+    if (this.now !== wire.lookAt) return; // superseded
+    wire.lookAt = never;
+    if (connection.transport !== wire || wire.closesAt === never) return;
+    if (wire.closesAt + model.around.wayMsecs > this.now) {
+      this.#look(wire); // a request came in time
+      return;
+    }
+    if (request === null) {
+      this.pools.lost(connection, "server-closed", this.now);
+      return;
+    }
+    if (wire.fault === "timeout") return; // given up soon
+    if (wire.fault === "none") {
+      // Its response comes first.
+      this.#lookAt(wire, Math.max(wire.heardAt, this.#processorFreeAt, this.now));
+      return;
+    }
+    wire.request = null;
+    const { limits, tally } = request.kind as Kind;
+    const wasStale = wire.fault === "stale";
+    const { isReplayable } = request;
+    const attempt = {
+      mode: limits.resend,
+      isWritten: true,
+      hasResponse: false,
+      isIdempotent: isReplayable,
+      canRepeatBody: true,
+    } as const;
+    this.pending++; // taken back when it is not sent again; before, as it may be granted at once
+    const refusal = this.pools.failed(connection, request, attempt, "socket-error", this.now);
+    if (refusal === null) {
+      if (this.#isCounting) tally.resent++;
+      return;
+    }
+    this.pending--;
+    if (wasStale && this.#isCounting) tally.failedStale++;
+    this.#fail(request, "ERR_KEEPLINE_SOCKET_CLOSED");
+  }
+
+  /** All connections of one server end. */
+  #restarts(model: OriginModel): void {
+    const { now } = this;
+    this.#events.push(now + model.around.server.restartEveryMsecs, restarts, model);
+    if (model.pool === null || this.active === 0) return;
+    for (const { transport: wire } of [...model.pool.roster.connections]) {
+      if (wire === null || !wire.isOpen || wire.closesAt <= now) continue;
+      wire.closesAt = now;
+      if (wire.request !== null && wire.answeredAt > now) wire.fault = "broken";
+      this.#look(wire);
+    }
+  }
+
+  #wholeTimedOut(request: SimRequest): void {
+    const code = "ERR_KEEPLINE_REQUEST_TIMEOUT";
+    if (request.phase === "pending") {
+      this.pending--;
+      this.pools.cancel(request, this.now);
+      this.#fail(request, code);
+      return;
+    }
+    if (request.wire !== null) this.#giveUp(request, request.wire, code);
+  }
+
+  /** A request that is under way is given up, with its connection. */
+  #giveUp(request: SimRequest, wire: Wire, code: string): void {
+    wire.request = null;
+    request.phase = "settled";
+    this.pools.lost(wire.connection, "timed-out", this.now);
+    this.#fail(request, code);
+  }
+
+  #fail(request: SimRequest, code: string): void {
+    if (this.#isCounting) {
+      (request.kind as Kind).tally.fail(code);
+      this.series.count("failed");
+    }
+    this.#settled(request);
+  }
+
+  #settled(request: SimRequest): void {
+    const { loop } = request;
+    this.active--;
+    this.pools.timers.clear(request.whole);
+    if (loop !== null) {
+      const at = this.now + loop.think(loop.random);
+      this.#events.push(at, asks, loop);
+    }
+    request.reset();
+    this.#spare.push(request);
+  }
+
+  /** Whether `wire` is idle now, and since when. */
+  #rests(wire: Wire): void {
+    const { state } = wire.connection;
+    if (state.kind === "idle") wire.idleSince = state.since;
+  }
+
+  #wasIdle(wire: Wire): void {
+    if (wire.idleSince < 0) return;
+    const from = Math.max(wire.idleSince, this.settings.countFrom);
+    wire.idleSince = -1;
+    if (this.#isCounting) wire.model.idleMsecs += this.now - from;
+  }
+
+  #wasOpen(wire: Wire): void {
+    const from = Math.max(wire.dialedAt, this.settings.countFrom);
+    if (this.#isCounting) wire.model.openMsecs += this.now - from;
+  }
+
+  /** Has the close of `wire` looked for, unless it is looked for as soon anyway. */
+  #look(wire: Wire): void {
+    if (wire.closesAt + wire.model.around.wayMsecs >= wire.lookAt) return;
+    this.#lookAt(wire, Math.max(this.#reaches(wire, wire.closesAt), this.now));
+  }
+
+  #lookAt(wire: Wire, at: Msecs): void {
+    wire.lookAt = at;
+    this.#events.push(at, looked, wire);
+  }
+
+  /** When the client notices what the server sends at `at`: in order, and late where it is busy. */
+  #reaches(wire: Wire, at: Msecs): Msecs {
+    const { wayMsecs, lagMsecs } = wire.model.around;
+    if (lagMsecs === 0) return at + wayMsecs;
+    const noticedAt = at + wayMsecs + this.#network() * lagMsecs;
+    wire.heardAt = Math.max(wire.heardAt, noticedAt);
+    return wire.heardAt;
+  }
+
+  #rest(until: Msecs): Pause {
+    if (until === never) this.broken("requests wait, and nothing will happen");
+    this.#goTo(until);
+    return "over";
+  }
+
+  #goTo(at: Msecs): void {
+    if (at > this.now) this.#advance(at);
+    this.now = at;
+  }
+
+  #advance(at: Msecs): void {
+    if (!this.#isCounting) {
+      if (at < this.settings.countFrom) return;
+      this.#isCounting = true;
+    }
+    const { open, idle } = this.pools.budget;
+    this.series.advance(at, open, idle.count, this.pending);
+    if (open > this.mostOpen) this.mostOpen = open;
+    if (idle.count > this.mostIdle) this.mostIdle = idle.count;
+    if (this.pending > this.mostPending) this.mostPending = this.pending;
+  }
+}
