@@ -88,8 +88,17 @@ function findFile(variables: Variables, folder: string): string | null {
   return fileNames.map((name) => path.join(folder, name)).find((file) => existsSync(file)) ?? null;
 }
 
-/** What a config file says. `"Infinity"` in JSON, which has no word for it, is Infinity. */
-function readConfig(file: string): object {
+/**
+ * What a config file says. `"Infinity"` in JSON, which has no word for it, is Infinity.
+ *
+ * @param option What the file was named by, for errors; and `where`, to begin their messages with.
+ * @throws InvalidOptionError
+ */
+export function readConfig(
+  file: string,
+  option = "KEEPLINE_CONFIG",
+  where = "keepline/register",
+): object {
   let found: unknown;
   try {
     if (file.endsWith(".json")) {
@@ -102,17 +111,22 @@ function readConfig(file: string): object {
       found = module?.default ?? module;
     }
   } catch (error) {
-    throw unreadable(file, error);
+    throw unreadable(file, option, where, error);
   }
   if (typeof found === "object" && found !== null && !Array.isArray(found)) return found;
   const fault = {
     nature: "TypeError",
     allowed: "an object with the options of new Client()",
   } as const;
-  throw invalidOption(`the value of ${file}`, found, fault, "keepline/register");
+  throw invalidOption(`the value of ${file}`, found, fault, where);
 }
 
-function unreadable(file: string, cause: unknown): InvalidOptionError {
-  const message = `keepline/register: ${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`;
-  return new InvalidOptionError("KEEPLINE_CONFIG", "RangeError", message, cause);
+function unreadable(
+  file: string,
+  option: string,
+  where: string,
+  cause: unknown,
+): InvalidOptionError {
+  const message = `${where}: ${file} cannot be read: ${cause instanceof Error ? cause.message : cause}`;
+  return new InvalidOptionError(option, "RangeError", message, cause);
 }

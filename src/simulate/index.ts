@@ -2,6 +2,17 @@
  * `keepline/simulate`: what settings of a client would do, in a virtual world.
  */
 
+export {
+  type Cost,
+  type Costed,
+  type CostWeights,
+  costOf,
+  type Objective,
+  paretoFront,
+  rank,
+  usualObjectives,
+  usualWeights,
+} from "./cost.ts";
 export type { Distribution } from "./distribution.ts";
 export type {
   GivenNetwork,
@@ -13,6 +24,15 @@ export type { Durations } from "./histogram.ts";
 export type { RequestCounts, SimulationReport, SocketCounts } from "./report.ts";
 export type { TimeSeries } from "./series.ts";
 export { type RunOptions, type Simulation, simulate } from "./simulate.ts";
+export {
+  type Axis,
+  type Cell,
+  combinations,
+  type SweepReport,
+  sweep,
+  sweepReport,
+  withValues,
+} from "./sweep.ts";
 export { TraceError } from "./traces/error.ts";
 export type { TraceFormat, TraceOptions, TraceRecord, TraceSource } from "./traces/format.ts";
 export type {
