@@ -69,6 +69,7 @@ import nodeHttp from "node:http";
 import { Agent, type AgentOptions, HttpsAgent } from "keepline/agent";
 import http, { type IncomingMessage } from "keepline/http";
 import https from "keepline/https";
+import { type SimulationReport, simulate } from "keepline/simulate";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
 import { type Har, recordHar } from "keepline/har";
@@ -84,6 +85,11 @@ export const timed: ClientOptions = { clock: new ManualClock() };
 export const server: Promise<ScriptedOrigin> = ScriptedOrigin.listen(() => {});
 // @ts-expect-error
 FaultProxy.listen({ target: 5 });
+export const found: Promise<SimulationReport> = simulate({
+  workload: { kind: "poisson", ratePerSecond: 5, requests: 10 },
+});
+// @ts-expect-error
+simulate({ workload: { kind: "poisson" } });
 export const undo: () => void = install(client);
 export const got: Promise<Response> = client.fetch("http://127.0.0.1:1");
 export const dispatcher: object = asDispatcher<object>(client.dispatcher());
@@ -156,6 +162,9 @@ function checkPackage() {
       "dist/surfaces/undici/index.js",
       "dist/surfaces/undici/index.d.ts",
       "dist/cli/main.js",
+      "dist/cli/simulate/worker.js",
+      "dist/web/simulate.js",
+      "dist/web/simulate.css",
       "LICENSE",
       "README.md",
     ];

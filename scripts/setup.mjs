@@ -6,6 +6,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
+import { createRequire } from "node:module";
 import { constants } from "node:os";
 import path from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -43,6 +44,7 @@ export function ensureBuilt() {
     sources: filesBelow(path.join(root, "src")).filter((file) => !file.endsWith(".test.ts")),
     finish(fresh) {
       copyAssets(path.join(root, "src"), fresh);
+      bundlePages(path.join(fresh, "web"));
       fs.chmodSync(path.join(fresh, "cli", "main.js"), 0o755);
     },
   });
@@ -207,9 +209,40 @@ function hashOf(files) {
   return hash.digest("hex");
 }
 
-/** Copies what tsc does not emit (pages, styles, pictures) to the same place in the output. */
+/**
+ * Bundles every page, a folder below src/web/ with a main.tsx, into one script `to/NAME.js` and one style sheet
+ * `to/NAME.css`, which need nothing else.
+ */
+function bundlePages(to) {
+  const pages = filesBelow(path.join(root, "src", "web")).filter((file) =>
+    file.endsWith(`${path.sep}main.tsx`),
+  );
+  // Not imported above: this module also installs it.
+  const { buildSync } = createRequire(import.meta.url)("esbuild");
+  try {
+    buildSync({
+      absWorkingDir: root,
+      entryPoints: pages.map((file) => ({ in: file, out: path.basename(path.dirname(file)) })),
+      outdir: to,
+      bundle: true,
+      minify: true,
+      format: "iife",
+      target: "es2022",
+      jsx: "automatic",
+      jsxImportSource: "preact",
+      legalComments: "none",
+      define: { "process.env.NODE_ENV": '"production"' },
+      logLevel: "warning",
+    });
+  } catch {
+    throw new StepFailed("the pages could not be bundled");
+  }
+}
+
+/** Copies what tsc does not emit (styles, pictures) to the same place in the output; what pages need is bundled. */
 function copyAssets(from, to) {
   for (const file of filesBelow(from)) {
+    if (file.startsWith(path.join(root, "src", "web") + path.sep)) continue;
     if (/\.[cm]?tsx?$/.test(file)) continue;
     const target = path.join(to, path.relative(from, file));
     fs.mkdirSync(path.dirname(target), { recursive: true });

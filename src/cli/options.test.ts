@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UsageError } from "./errors.ts";
-import { flag, type Option, parseOptions, suggestion, wholeNumber } from "./options.ts";
+import { flag, many, type Option, parseOptions, suggestion, wholeNumber } from "./options.ts";
 
 const file: Option<string> = {
   value: "FILE",
@@ -25,6 +25,14 @@ test("options are read by name, with a space or an equals sign, and the last one
     requests: 500,
     file: "a=b.txt",
   });
+});
+
+test("an option for many collects what it is given", () => {
+  const table = { file: many(file) };
+  assert.deepEqual(parseOptions(table, ["--file", "a.txt", "--file=b.txt"]), {
+    file: ["a.txt", "b.txt"],
+  });
+  assert.throws(() => parseOptions(table, ["--file", "a.txt", "--file=b"]), UsageError);
 });
 
 test("what is not allowed is refused in one line that names option, value and what is allowed", () => {

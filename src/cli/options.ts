@@ -16,6 +16,8 @@ export interface Option<V> {
   readonly allowed: string;
   /** Null when `text` is not allowed. */
   readonly parse: (text: string) => V | null;
+  /** Of an option that may be given again and again: `V` is an array, and each time adds its items. */
+  readonly isMany?: true;
 }
 
 /** The options of a command by their names, without dashes. */
@@ -44,8 +46,17 @@ export function wholeNumber(least: number, most: number, doc: string): Option<nu
   };
 }
 
+/** An option that may be given again and again, each time with one more item. */
+export function many<V>(each: Option<V>): Option<readonly V[]> {
+  const parse = (text: string): readonly V[] | null => {
+    const value = each.parse(text);
+    return value === null ? null : [value];
+  };
+  return { ...each, parse, isMany: true };
+}
+
 /**
- * Reads `args`. The last one wins where an option is given twice.
+ * Reads `args`. The last one wins where an option is given twice that is not for many.
  *
  * @throws UsageError
  */
@@ -67,7 +78,9 @@ export function parseOptions<T extends OptionTable>(table: T, args: readonly str
   for (const token of tokens) {
     if (token.kind === "positional") throw new UsageError(unexpected(table, token.value));
     if (token.kind === "option") {
-      values[token.name] = readValue(table, token.name, token.rawName, token.value);
+      const value = readValue(table, token.name, token.rawName, token.value);
+      const before = table[token.name]?.isMany === true ? values[token.name] : undefined;
+      values[token.name] = Array.isArray(before) ? before.concat(value) : value;
     }
   }
   return values as Values<T>;

@@ -1,0 +1,169 @@
+/**
+ * The chosen cell: its figures, and its sockets and its queue over time.
+ */
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import { figure, metrics } from "../../cli/simulate/metrics.ts";
+import { nameOf, type View } from "./page.tsx";
+
+const chartHeight = 200;
+
+interface Line {
+  readonly label: string;
+  readonly values: readonly number[];
+  /** Name of the style sheet's colour. */
+  readonly colour: string;
+  readonly isStep?: boolean;
+}
+
+export function Chosen({ view }: { readonly view: View }) {
+  const { content, chosen } = view;
+  const cell = content.cells[chosen];
+  if (cell === undefined) return null;
+  const { report } = cell;
+  const { series } = report;
+  const seconds = series.requests.map((_, index) => (index * series.stepMsecs) / 1_000);
+  const perSecond = (counts: readonly number[]): number[] =>
+    counts.map((each) => (each * 1_000) / series.stepMsecs);
+  const reasons = Object.entries(report.sockets.closedFor);
+  return (
+    <section aria-labelledby="chosen">
+      <h2 id="chosen" aria-live="polite">
+        {nameOf(content, chosen)}
+      </h2>
+      {report.ended === "overloaded" && (
+        <p class="warning">
+          It ended early, for too many requests waited: the load is more than the sockets can carry.
+        </p>
+      )}
+      <dl class="figures">
+        {metrics.map((metric) => (
+          <div key={metric.key} data-figure={metric.key}>
+            <dt>
+              {metric.title} <span class="quiet">{metric.doc}</span>
+            </dt>
+            <dd>
+              {figure(metric.of(cell))} {metric.unit}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {reasons.length > 0 && (
+        <p class="quiet">
+          Closed:{" "}
+          {reasons
+            .map(([reason, count]) => `${count.toLocaleString("en-US")} ${reason}`)
+            .join(", ")}
+          .
+        </p>
+      )}
+      <Chart
+        title="Sockets"
+        seconds={seconds}
+        lines={[
+          { label: "open", values: series.open, colour: "--one" },
+          { label: "idle", values: series.idle, colour: "--two" },
+        ]}
+      />
+      <Chart
+        title="Requests that wait for a connection"
+        seconds={seconds}
+        lines={[
+          { label: "on average", values: series.pending, colour: "--one" },
+          { label: "at most", values: series.mostPending, colour: "--two" },
+        ]}
+      />
+      <Chart
+        title="Per second"
+        seconds={seconds}
+        lines={[
+          { label: "requests", values: perSecond(series.requests), colour: "--one" },
+          { label: "sockets opened", values: perSecond(series.opened), colour: "--two" },
+        ]}
+      />
+    </section>
+  );
+}
+
+interface ChartProps {
+  readonly title: string;
+  readonly seconds: readonly number[];
+  readonly lines: readonly Line[];
+}
+
+function Chart({ title, seconds, lines }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const scheme = useScheme();
+  useEffect(() => {
+    const element = place.current;
+    if (element === null) return;
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    const axis = {
+      stroke: colour("--quiet"),
+      grid: { stroke: colour("--rule"), width: 1 },
+      ticks: { stroke: colour("--rule"), width: 1 },
+    };
+    const plot = new uPlot(
+      {
+        width: element.clientWidth,
+        height: chartHeight,
+        scales: {
+          x: { time: false },
+          y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] },
+        },
+        series: [
+          { label: "s" },
+          ...lines.map((line) => ({
+            label: line.label,
+            stroke: colour(line.colour),
+            width: 2,
+            points: { show: seconds.length < 3 },
+          })),
+        ],
+        axes: [
+          { ...axis, values: (_, ticks) => ticks.map((each) => `${each}s`) },
+          { ...axis, size: 56 },
+        ],
+        cursor: { drag: { x: true, y: false } },
+      },
+      [[...seconds], ...lines.map((line) => [...line.values])],
+      element,
+    );
+    const resize = new ResizeObserver(() => {
+      plot.setSize({ width: element.clientWidth, height: chartHeight });
+    });
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
+  }, [seconds, lines, scheme]);
+  const summary = lines
+    .map(
+      (line) =>
+        `${line.label} from ${figure(Math.min(...line.values))} to ${figure(Math.max(...line.values))}`,
+    )
+    .join(", ");
+  return (
+    <figure class="chart">
+      <figcaption>
+        {title}
+        <span class="hidden">: {summary}</span>
+      </figcaption>
+      <div ref={place} aria-hidden="true" />
+    </figure>
+  );
+}
+
+/** "dark" or "light", as the reader's system has it now. */
+function useScheme(): string {
+  const query = matchMedia("(prefers-color-scheme: dark)");
+  const [isDark, setDark] = useState(query.matches);
+  useEffect(() => {
+    const change = (): void => setDark(query.matches);
+    query.addEventListener("change", change);
+    return () => query.removeEventListener("change", change);
+  }, []);
+  return isDark ? "dark" : "light";
+}
