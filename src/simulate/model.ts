@@ -192,6 +192,8 @@ export class Wire {
   fault: "none" | "stale" | "broken" | "timeout" = "none";
   /** The server closes it at this instant, unless a request arrives before. */
   closesAt: Msecs = Number.POSITIVE_INFINITY;
+  /** The `closesAt` that has come: when it is noticed is known. -1 while none has. */
+  closedAt: Msecs = -1;
   /** When the world looks at whether its close has arrived; `Infinity` when it does not. */
   lookAt: Msecs = Number.POSITIVE_INFINITY;
   /** Until when the client has heard of all that was sent so far. */

@@ -6,7 +6,7 @@ import type { Msecs } from "../core/clock.ts";
 import { type Durations, FineHistogram } from "./histogram.ts";
 import type { LaneTally, OriginModel } from "./model.ts";
 import type { TimeSeries } from "./series.ts";
-import type { VirtualWorld } from "./world.ts";
+import { beginAt, type VirtualWorld } from "./world.ts";
 
 /** What became of some requests. */
 export interface RequestCounts {
@@ -82,7 +82,7 @@ export function reportOf(
   skippedLines: number,
 ): SimulationReport {
   const { seed, countFrom } = world.settings;
-  const simulatedMsecs = Math.max(world.now - Math.max(countFrom, 1_000), 0);
+  const simulatedMsecs = Math.max(world.now - Math.max(countFrom, beginAt), 0);
   const models = [...world.models.values()];
   const tallies = models.flatMap((each) => [...each.lanes.values()]);
   const byLane = new Map<string, LaneTally[]>();
@@ -99,10 +99,10 @@ export function reportOf(
     ...countsOf(tallies),
     sockets: {
       ...socketsOf(models, simulatedMsecs),
-      mostOpen: world.mostOpen,
-      mostIdle: world.mostIdle,
+      mostOpen: world.meter.mostOpen,
+      mostIdle: world.meter.mostIdle,
     },
-    mostPending: world.mostPending,
+    mostPending: world.meter.mostPending,
     lanes: [...byLane.values()].map((each) => {
       const { service, lane } = each[0] as LaneTally;
       return { service, lane, ...countsOf(each) };
@@ -112,7 +112,7 @@ export function reportOf(
       ...countsOf([...each.lanes.values()]),
       sockets: socketsOf([each], simulatedMsecs),
     })),
-    series: world.series.summary,
+    series: world.meter.series.summary,
     skippedLines,
   };
 }

@@ -112,7 +112,7 @@ async function runToEnd(
 ): Promise<SimulationReport["ended"]> {
   let toldAt = performance.now();
   for (;;) {
-    if (world.filling !== null) await world.filling;
+    if (world.feed.filling !== null) await world.feed.filling;
     signal?.throwIfAborted();
     const pause = world.run(Math.max(Math.min(stepsOfTurn, own.mostRequests - world.made), 1));
     if (pause === "over") return "complete";
@@ -155,7 +155,7 @@ class Run implements KindFinder {
     }
     const [only] = sources;
     if (only !== undefined) {
-      this.world.expect(sources.length === 1 ? only : new MergedArrivals(sources));
+      this.world.feed.from(sources.length === 1 ? only : new MergedArrivals(sources));
     }
   }
 

@@ -2,20 +2,18 @@
  * The core of keepline in a virtual world: this is its port, its clock, and all that happens around it. What the core
  * decides it decides as in production; here dials take time, servers answer and close, and time jumps from event to event.
  *
- * On the way to a server nothing overtakes, so what becomes of a request at its server is known when it is sent: one
- * event brings its response, and none is needed for its arrival.
- *
  * Invariant: time never goes back, and what happens depends on the seed, the surroundings and the arrivals alone.
  */
-import type { Msecs, Random } from "../core/clock.ts";
+import type { Msecs } from "../core/clock.ts";
 import { ConnectError, type KeeplineError } from "../core/errors.ts";
 import type { ServicePolicy } from "../core/lane-options.ts";
 import type { CoreOptions } from "../core/options.ts";
 import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
 import type { RetireReason } from "../core/retire.ts";
-import { type Arrivals, Batch } from "./arrivals.ts";
 import { EventQueue } from "./event-queue.ts";
+import { Feed } from "./feed.ts";
+import { Meter } from "./meter.ts";
 import {
   type Kind,
   type Loop,
@@ -23,23 +21,24 @@ import {
   type SimConnection,
   type SimPool,
   SimRequest,
-  Wire,
+  type Wire,
 } from "./model.ts";
 import { randomStream } from "./random.ts";
-import { Series } from "./series.ts";
+import {
+  answered,
+  asks,
+  dialed,
+  type Events,
+  handshaken,
+  looked,
+  restarts,
+  Servers,
+} from "./servers.ts";
 
 /** When a simulation begins: no 0, which some fields have while nothing is known. */
 export const beginAt: Msecs = 1_000;
 
 const never = Number.POSITIVE_INFINITY;
-
-/** What happens to the item of an event. */
-const handshaken = 0;
-const dialed = 1;
-const answered = 2;
-const looked = 3;
-const asks = 4;
-const restarts = 5;
 
 /** Why a run has come back. */
 export type Pause =
@@ -65,9 +64,6 @@ export interface WorldSettings {
   readonly mostPending: number;
 }
 
-/** Requests without end would be drawn while none of them ever succeeds. */
-const noArrivals: Arrivals = { fill: () => {} };
-
 /** A client, the way to its servers, and these. */
 export class VirtualWorld implements Port<SimRequest, Wire> {
   now: Msecs = beginAt;
@@ -75,46 +71,31 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   readonly settings: WorldSettings;
   /** All origins that had a request. */
   readonly models = new Map<string, OriginModel>();
-  series: Series;
+  readonly meter: Meter;
   /** Requests that wait, and that are under way. */
   pending = 0;
   active = 0;
-  mostOpen = 0;
-  mostIdle = 0;
-  mostPending = 0;
-  /** Until it resolves nothing is known of the next arrivals; null as a rule. */
-  filling: Promise<void> | null = null;
   /** Requests that were made, whether they are counted or not. */
   made = 0;
-  readonly #events = new EventQueue<Wire | Loop | OriginModel>();
-  readonly #network: Random;
-  readonly #servers: Random;
+  /** What comes from outside of the world. */
+  readonly feed = new Feed();
+  readonly #events: Events = new EventQueue();
+  readonly #servers: Servers;
   readonly #spare: SimRequest[] = [];
-  #arrivals: Arrivals = noArrivals;
-  readonly #batch = new Batch();
-  #index = 0;
-  #arrivalAt = never;
   #wakeAt = never;
   /** Loops that may ask again. */
   #asking = 0;
-  #isCounting: boolean;
+  readonly #arrives = (kind: Kind, serviceMsecs: Msecs, isReplayable: boolean): void =>
+    this.ask(kind, serviceMsecs, isReplayable, null);
   /** When the client's processor has done all handshakes. */
   #processorFreeAt: Msecs = 0;
 
   constructor(settings: WorldSettings) {
     const { options, services, seed, countFrom, points } = settings;
     this.settings = settings;
-    this.#network = randomStream(seed, 1);
-    this.#servers = randomStream(seed, 2);
-    this.#isCounting = countFrom <= beginAt;
-    this.series = new Series(Math.max(countFrom, beginAt), points);
+    this.#servers = new Servers(this.#events, seed);
+    this.meter = new Meter(beginAt, countFrom, points);
     this.pools = new Pools(options, this, randomStream(seed, 3), services);
-  }
-
-  /** Requests will come from `arrivals`, in order of time. */
-  expect(arrivals: Arrivals): void {
-    this.#arrivals = arrivals;
-    this.#refill();
   }
 
   /** `model` is one of the origins. */
@@ -138,12 +119,12 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     for (let left = steps; left > 0; left--) {
       const eventAt = events.nextAt;
       const wakeAt = this.#wakeAt;
-      const arrivalAt = this.#arrivalAt;
+      const arrivalAt = this.feed.nextAt;
       if (arrivalAt < eventAt && arrivalAt < wakeAt) {
         if (arrivalAt > until) return this.#rest(until);
         this.#goTo(arrivalAt);
-        this.#arrive();
-        if (this.filling !== null) return "starved";
+        this.feed.take(this.#arrives);
+        if (this.feed.filling !== null) return "starved";
         if (this.pending > this.settings.mostPending) return "overloaded";
       } else {
         if (this.active === 0 && arrivalAt === never && this.#asking === 0 && until === never) {
@@ -178,9 +159,9 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     this.made++;
     this.active++;
     this.pending++;
-    if (this.#isCounting) {
+    if (this.meter.isCounting) {
       tally.requests++;
-      this.series.count("requests");
+      this.meter.series.count("requests");
     }
     const { requestTimeoutMsecs } = kind.limits;
     if (requestTimeoutMsecs !== never) {
@@ -204,65 +185,31 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     for (const pool of this.pools.all) {
       for (const { transport } of pool.roster.connections) {
         if (transport === null) continue;
-        this.#wasOpen(transport);
-        this.#wasIdle(transport);
+        this.meter.wasOpen(transport, this.now);
+        this.meter.wasIdle(transport, this.now);
       }
     }
   }
 
   dial(connection: SimConnection, now: Msecs): void {
     const model = this.models.get(connection.pool.origin) as OriginModel;
-    const { around } = model;
-    const wire = new Wire(connection, model, now);
-    connection.transport = wire;
-    const random = this.#network;
-    const connectMsecs = around.connect(random);
-    const tlsMsecs = around.isTls ? around.tls(random) : 0;
-    const needsProcessor = around.isTls && around.handshakeMsecs > 0;
-    const code = needsProcessor ? handshaken : dialed;
-    this.#events.push(now + connectMsecs + tlsMsecs, code, wire);
+    connection.transport = this.#servers.dial(connection, model, now);
   }
 
   grant(request: SimRequest, connection: SimConnection, now: Msecs): void {
     const wire = connection.transport as Wire;
-    const { model, tally, limits } = request.kind as Kind;
-    const { around } = model;
+    const { tally } = request.kind as Kind;
     this.pending--;
-    if (wire.idleSince >= 0) this.#wasIdle(wire);
-    if (this.#isCounting) {
+    if (wire.idleSince >= 0) this.meter.wasIdle(wire, now);
+    if (this.meter.isCounting) {
       tally.granted++;
       if (connection.requestCount > 1) tally.reused++;
       if (request.resending === null) tally.waits.record(now - request.enqueuedAt);
     }
     wire.request = request;
     request.wire = wire;
-    const arrivesAt = now + around.wayMsecs;
-    if (arrivesAt >= wire.closesAt) {
-      // The client will hear of the close, which is on its way already or soon will be.
-      wire.fault = "stale";
-      if (this.#isCounting) tally.metStale++;
-      return;
-    }
-    const answeredAt = model.serve(arrivesAt, request.serviceMsecs);
-    wire.answeredAt = answeredAt;
-    const { requestFailureShare } = around.server;
-    if (requestFailureShare > 0 && this.#servers() < requestFailureShare) {
-      wire.fault = "broken";
-      wire.closesAt = arrivesAt + (answeredAt - arrivesAt) * this.#servers();
-      this.#look(wire);
-      return;
-    }
-    wire.fault = "none";
-    if (around.idleTimeout === null) wire.closesAt = never;
-    else {
-      wire.closesAt = answeredAt + around.idleTimeout(this.#servers);
-      if (wire.closesAt !== never) this.#look(wire);
-    }
-    const takesMsecs = this.#reaches(wire, answeredAt) - now;
-    if (takesMsecs > limits.headersTimeoutMsecs) {
-      wire.fault = "timeout";
-      this.#events.push(now + limits.headersTimeoutMsecs, answered, wire);
-    } else this.#events.push(now + takesMsecs, answered, wire);
+    this.#servers.send(request, wire, now);
+    if (wire.fault === "stale" && this.meter.isCounting) tally.metStale++;
   }
 
   refuse(request: SimRequest, error: KeeplineError): void {
@@ -273,13 +220,13 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   retire(connection: SimConnection, reason: RetireReason, now: Msecs): void {
     const wire = connection.transport;
     if (wire === null) return;
-    this.#wasIdle(wire);
-    this.#wasOpen(wire);
+    this.meter.wasIdle(wire, now);
+    this.meter.wasOpen(wire, now);
     wire.request = null;
     connection.transport = null;
-    if (!this.#isCounting) return;
+    if (!this.meter.isCounting) return;
     wire.model.closedFor(reason);
-    if (wire.isOpen) this.series.count("closed");
+    if (wire.isOpen) this.meter.series.count("closed");
   }
 
   saturation(): void {}
@@ -295,17 +242,13 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   #happens(code: number, item: Wire | Loop | OriginModel): void {
     switch (code) {
       case answered:
-        this.#answered(item as Wire);
-        return;
+        return this.#answered(item as Wire);
       case looked:
-        this.#looked(item as Wire);
-        return;
+        return this.#looked(item as Wire);
       case asks:
-        this.#asks(item as Loop);
-        return;
+        return this.#asks(item as Loop);
       case dialed:
-        this.#dialed(item as Wire);
-        return;
+        return this.#dialed(item as Wire);
       case handshaken: {
         const wire = item as Wire;
         this.#processorFreeAt =
@@ -314,33 +257,8 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
         return;
       }
       case restarts:
-        this.#restarts(item as OriginModel);
-        return;
+        return this.#restarts(item as OriginModel);
     }
-  }
-
-  #arrive(): void {
-    const index = this.#index++;
-    const batch = this.#batch;
-    const kind = batch.kinds[index] as Kind;
-    const serviceMsecs = batch.services[index] as Msecs;
-    this.ask(kind, serviceMsecs, batch.replayable[index] === 1, null);
-    if (this.#index < batch.count) this.#arrivalAt = batch.at[this.#index] as Msecs;
-    else this.#refill();
-  }
-
-  #refill(): void {
-    const batch = this.#batch;
-    batch.count = this.#index = 0;
-    this.#arrivalAt = never;
-    const filling = this.#arrivals.fill(batch);
-    if (filling === undefined) this.#filled();
-    else this.filling = filling.then(() => this.#filled());
-  }
-
-  #filled(): void {
-    this.filling = null;
-    if (this.#batch.count > 0) this.#arrivalAt = this.#batch.at[0] as Msecs;
   }
 
   #asks(loop: Loop): void {
@@ -360,16 +278,15 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     const { connection, model } = wire;
     if (connection.state.kind !== "dialing") return;
     const { around } = model;
-    const { dialFailureShare } = around.server;
-    if (dialFailureShare > 0 && this.#servers() < dialFailureShare) {
-      if (this.#isCounting) model.dialsFailed++;
+    if (this.#servers.refuses(model)) {
+      if (this.meter.isCounting) model.dialsFailed++;
       this.pools.dialFailed(connection, new ConnectError({ origin: model.origin }), this.now);
       return;
     }
     wire.isOpen = true;
-    if (this.#isCounting) {
+    if (this.meter.isCounting) {
       model.opened++;
-      this.series.count("opened");
+      this.meter.series.count("opened");
     }
     const msecs = this.now - wire.dialedAt;
     const tlsMsecs = around.isTls ? msecs / 2 : null;
@@ -401,7 +318,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
       pool.hinted(connection, hintMsecs, maxRequests - connection.requestCount);
     }
     const { tally } = request.kind as Kind;
-    if (this.#isCounting) {
+    if (this.meter.isCounting) {
       tally.succeeded++;
       tally.latencies.record(now - request.enqueuedAt);
     }
@@ -419,8 +336,16 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     wire.lookAt = never;
     if (connection.transport !== wire || wire.closesAt === never) return;
     if (wire.closesAt + model.around.wayMsecs > this.now) {
-      this.#look(wire); // a request came in time
+      this.#servers.look(wire, this.now); // a request came in time
       return;
+    }
+    if (wire.closedAt !== wire.closesAt) {
+      wire.closedAt = wire.closesAt;
+      const noticedAt = this.#servers.reaches(wire, wire.closedAt);
+      if (noticedAt > this.now) {
+        this.#servers.lookAt(wire, noticedAt);
+        return;
+      }
     }
     if (request === null) {
       this.pools.lost(connection, "server-closed", this.now);
@@ -429,7 +354,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     if (wire.fault === "timeout") return; // given up soon
     if (wire.fault === "none") {
       // Its response comes first.
-      this.#lookAt(wire, Math.max(wire.heardAt, this.#processorFreeAt, this.now));
+      this.#servers.lookAt(wire, Math.max(wire.heardAt, this.#processorFreeAt, this.now));
       return;
     }
     wire.request = null;
@@ -446,11 +371,11 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     this.pending++; // taken back when it is not sent again; before, as it may be granted at once
     const refusal = this.pools.failed(connection, request, attempt, "socket-error", this.now);
     if (refusal === null) {
-      if (this.#isCounting) tally.resent++;
+      if (this.meter.isCounting) tally.resent++;
       return;
     }
     this.pending--;
-    if (wasStale && this.#isCounting) tally.failedStale++;
+    if (wasStale && this.meter.isCounting) tally.failedStale++;
     this.#fail(request, "ERR_KEEPLINE_SOCKET_CLOSED");
   }
 
@@ -458,13 +383,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   #restarts(model: OriginModel): void {
     const { now } = this;
     this.#events.push(now + model.around.server.restartEveryMsecs, restarts, model);
-    if (model.pool === null || this.active === 0) return;
-    for (const { transport: wire } of [...model.pool.roster.connections]) {
-      if (wire === null || !wire.isOpen || wire.closesAt <= now) continue;
-      wire.closesAt = now;
-      if (wire.request !== null && wire.answeredAt > now) wire.fault = "broken";
-      this.#look(wire);
-    }
+    if (this.active > 0) this.#servers.restart(model, now);
   }
 
   #wholeTimedOut(request: SimRequest): void {
@@ -487,9 +406,9 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   }
 
   #fail(request: SimRequest, code: string): void {
-    if (this.#isCounting) {
+    if (this.meter.isCounting) {
       (request.kind as Kind).tally.fail(code);
-      this.series.count("failed");
+      this.meter.series.count("failed");
     }
     this.#settled(request);
   }
@@ -512,38 +431,6 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     if (state.kind === "idle") wire.idleSince = state.since;
   }
 
-  #wasIdle(wire: Wire): void {
-    if (wire.idleSince < 0) return;
-    const from = Math.max(wire.idleSince, this.settings.countFrom);
-    wire.idleSince = -1;
-    if (this.#isCounting) wire.model.idleMsecs += this.now - from;
-  }
-
-  #wasOpen(wire: Wire): void {
-    const from = Math.max(wire.dialedAt, this.settings.countFrom);
-    if (this.#isCounting) wire.model.openMsecs += this.now - from;
-  }
-
-  /** Has the close of `wire` looked for, unless it is looked for as soon anyway. */
-  #look(wire: Wire): void {
-    if (wire.closesAt + wire.model.around.wayMsecs >= wire.lookAt) return;
-    this.#lookAt(wire, Math.max(this.#reaches(wire, wire.closesAt), this.now));
-  }
-
-  #lookAt(wire: Wire, at: Msecs): void {
-    wire.lookAt = at;
-    this.#events.push(at, looked, wire);
-  }
-
-  /** When the client notices what the server sends at `at`: in order, and late where it is busy. */
-  #reaches(wire: Wire, at: Msecs): Msecs {
-    const { wayMsecs, lagMsecs } = wire.model.around;
-    if (lagMsecs === 0) return at + wayMsecs;
-    const noticedAt = at + wayMsecs + this.#network() * lagMsecs;
-    wire.heardAt = Math.max(wire.heardAt, noticedAt);
-    return wire.heardAt;
-  }
-
   #rest(until: Msecs): Pause {
     if (until === never) this.broken("requests wait, and nothing will happen");
     this.#goTo(until);
@@ -556,14 +443,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   }
 
   #advance(at: Msecs): void {
-    if (!this.#isCounting) {
-      if (at < this.settings.countFrom) return;
-      this.#isCounting = true;
-    }
     const { open, idle } = this.pools.budget;
-    this.series.advance(at, open, idle.count, this.pending);
-    if (open > this.mostOpen) this.mostOpen = open;
-    if (idle.count > this.mostIdle) this.mostIdle = idle.count;
-    if (this.pending > this.mostPending) this.mostPending = this.pending;
+    this.meter.advance(at, open, idle.count, this.pending);
   }
 }
