@@ -52,7 +52,7 @@ const workloads = {
       services: { default: { lanes: { a: { weight: 4 }, b: { reservedSockets: 2 }, c: {} } } },
     },
   }),
-  "bursts over TLS": (requests) => ({
+  "bursts, with idle timeouts": (requests) => ({
     workload: { kind: "bursts", size: 40, everyMsecs: 1_000, spreadMsecs: 50, requests },
     network: { roundTripMsecs: 20 },
     servers: { serviceMsecs: exponential(30), idleTimeoutMsecs: 5_000, hintMsecs: 5_000 },
