@@ -240,25 +240,19 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   }
 
   #happens(code: number, item: Wire | Loop | OriginModel): void {
-    switch (code) {
-      case answered:
-        return this.#answered(item as Wire);
-      case looked:
-        return this.#looked(item as Wire);
-      case asks:
-        return this.#asks(item as Loop);
-      case dialed:
-        return this.#dialed(item as Wire);
-      case handshaken: {
-        const wire = item as Wire;
-        this.#processorFreeAt =
-          Math.max(this.#processorFreeAt, this.now) + wire.model.around.handshakeMsecs;
-        this.#events.push(this.#processorFreeAt, dialed, wire);
-        return;
-      }
-      case restarts:
-        return this.#restarts(item as OriginModel);
-    }
+    if (code === answered) this.#answered(item as Wire);
+    else if (code === looked) this.#looked(item as Wire);
+    else if (code === asks) this.#asks(item as Loop);
+    else if (code === dialed) this.#dialed(item as Wire);
+    else if (code === handshaken) this.#handshaken(item as Wire);
+    else this.#restarts(item as OriginModel);
+  }
+
+  /** The client's processor does one handshake after the other. */
+  #handshaken(wire: Wire): void {
+    const beginsAt = Math.max(this.#processorFreeAt, this.now);
+    this.#processorFreeAt = beginsAt + wire.model.around.handshakeMsecs;
+    this.#events.push(this.#processorFreeAt, dialed, wire);
   }
 
   #asks(loop: Loop): void {
