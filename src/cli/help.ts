@@ -44,8 +44,8 @@ export function overview(commands: readonly Command[], looks: Looks): string[] {
 
 /** Everything about one command. */
 export function helpOf(command: Command, looks: Looks): string[] {
-  const options = Object.entries(command.options).map(([name, { value, doc }]) => [
-    value === null ? `--${name}` : `--${name} ${value}`,
+  const options = Object.entries(command.options).map(([name, { value, doc, short }]) => [
+    `${short === undefined ? "" : `-${short}, `}--${name}${value === null ? "" : ` ${value}`}`,
     doc,
   ]);
   return [

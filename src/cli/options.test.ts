@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { UsageError } from "./errors.ts";
-import { flag, many, type Option, parseOptions, suggestion, wholeNumber } from "./options.ts";
+import {
+  duration,
+  flag,
+  many,
+  type Operand,
+  type Option,
+  parseArguments,
+  parseOptions,
+  suggestion,
+  wholeNumber,
+} from "./options.ts";
 
 const file: Option<string> = {
   value: "FILE",
@@ -55,6 +65,61 @@ test("what is not allowed is refused in one line that names option, value and wh
   ];
   for (const [args, message] of refusals) {
     assert.throws(() => parseOptions(options, args), new UsageError(message), args.join(" "));
+  }
+});
+
+const place: Operand<number> = {
+  value: "PLACE",
+  allowed: "a number",
+  parse: (text) => (/^\d+$/.test(text) ? Number(text) : null),
+};
+const more = {
+  ...options,
+  requests: { ...options.requests, short: "n" },
+  tag: { ...file, merge: (before: string, next: string): string => `${before}+${next}` },
+  max: duration("10ms", "2m", "how long"),
+};
+
+test("one argument that is no option is read wherever it stands, and a letter stands for a name", () => {
+  for (const args of [
+    ["7", "-n", "5", "--json"],
+    ["-n5", "7", "--json"],
+    ["--json", "--requests=5", "--", "7"],
+  ]) {
+    const given = { options: { requests: 5, json: true }, operand: 7 };
+    assert.deepEqual(parseArguments(more, place, args), given, args.join(" "));
+  }
+});
+
+test("an option that may be given again gets all its values", () => {
+  const { options: given } = parseArguments(more, place, ["1", "--tag=a.txt", "--tag", "b.txt"]);
+  assert.equal(given.tag, "a.txt+b.txt");
+});
+
+test("a time has a unit, and is in milliseconds", () => {
+  const msecs = (text: string) => parseOptions(more, ["--max", text]).max;
+  assert.deepEqual(["10ms", "1.5s", "2m", "90s"].map(msecs), [10, 1_500, 120_000, 90_000]);
+  for (const text of ["90", "9ms", "121s", "1h", "-1s", "s", "1 s"]) {
+    assert.throws(
+      () => parseOptions(more, [`--max=${text}`]),
+      new UsageError(
+        `--max must be a time from 10ms to 2m, as in 500ms, 30s or 2m, not ${JSON.stringify(text)}`,
+      ),
+    );
+  }
+});
+
+test("an argument that is missing, wrong or too many is refused in one line", () => {
+  const refusals: [args: string[], message: string][] = [
+    [["--json"], "needs PLACE: a number"],
+    [["x"], 'PLACE must be a number, not "x"'],
+    [["1", "2"], 'takes one PLACE, but was also given "2"'],
+    [["1", "-n", "0"], '--requests must be a whole number from 1 to 500, not "0"'],
+    [["1", "-n"], "--requests needs a value: a whole number from 1 to 500"],
+    [["1", "-x"], "there is no option -x; known are --requests, --file, --json, --tag, --max"],
+  ];
+  for (const [args, message] of refusals) {
+    assert.throws(() => parseArguments(more, place, args), new UsageError(message), args.join(" "));
   }
 });
 

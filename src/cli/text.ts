@@ -141,3 +141,10 @@ export function toAscii(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII includes them
   return text.replace(/[^\x00-\x7f]/gu, (character) => ascii[character] ?? "?");
 }
+
+/** A document for programs. Times and shares to the third decimal place: more digits say nothing. */
+export function toJson(document: object): string {
+  const rounded = (_: string, value: unknown): unknown =>
+    typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+  return `${JSON.stringify(document, rounded, 2)}\n`;
+}

@@ -1,7 +1,7 @@
 // The command line as a user runs it: arguments, exit codes, output, and the whole demo once.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
@@ -14,29 +14,25 @@ import { pathToFileURL } from "node:url";
 import { makeCertificate } from "../../src/cli/certificate.ts";
 import type { DemoReport } from "../../src/cli/demo/report.ts";
 import { startServers } from "../../src/cli/demo/servers.ts";
+import {
+  buildCommandLine,
+  finish,
+  keepline,
+  lastLine,
+  main,
+  shapeOf,
+  start,
+} from "../support/command-line.ts";
 import { root } from "../support/root.ts";
 
-const main = path.join(root, "dist", "cli", "main.js");
-
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "keepline-demo-"));
-// What is published is run; here it is made sure that it is what the sources say.
-before(() => {
-  const { status, stderr } = spawnSync(process.execPath, [path.join(root, "scripts", "setup.mjs")]);
-  assert.equal(status, 0, String(stderr));
-});
+before(buildCommandLine);
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 const servers: (Server | SecureServer)[] = [];
 after(() => {
   for (const server of servers) server.close().closeAllConnections();
 });
-
-interface Result {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly out: string;
-  readonly err: string;
-}
 
 test("the whole demo keeps its promises: few sockets, the same port, and done within 20 s", async () => {
   const { code, out, err } = await keepline("demo", "--json");
@@ -391,32 +387,6 @@ describe("the command line", { concurrency: 4 }, () => {
   });
 });
 
-function keepline(...args: readonly string[]): Promise<Result> {
-  return finish(start(args));
-}
-
-function start(args: readonly string[]): ChildProcess {
-  const { FORCE_COLOR: _, npm_lifecycle_event: __, ...env } = process.env;
-  return spawn(process.execPath, [main, ...args], {
-    cwd: root,
-    env: { ...env, NO_COLOR: "1", LC_ALL: "C.UTF-8" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
-async function finish(child: ChildProcess): Promise<Result> {
-  let out = "";
-  let err = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    out += text;
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    err += text;
-  });
-  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-  return { code, signal, out, err };
-}
-
 async function piece(child: ChildProcess): Promise<string> {
   const [text] = (await once(child.stdout as NonNullable<ChildProcess["stdout"]>, "data")) as [
     string,
@@ -446,16 +416,4 @@ function script(text: string): URL {
   const file = path.join(folder, `servers-${++scriptCount}.mjs`);
   fs.writeFileSync(file, text);
   return pathToFileURL(file);
-}
-
-function lastLine(result: Result | undefined): string {
-  return result?.err.trimEnd().split("\n").at(-1) ?? "";
-}
-
-/** `value` with types in place of its leaves; of an array only its first item. */
-function shapeOf(value: unknown): unknown {
-  if (value === null) return "null";
-  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
-  if (typeof value !== "object") return typeof value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, shapeOf(each)]));
 }

@@ -1,11 +1,11 @@
 /**
  * `keepline demo`: what may be asked of it, and where its results go.
  */
-import { X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { type Command, type Context, optionsCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import { flag, type Option, type Values, wholeNumber } from "../options.ts";
+import { flag, type Values, wholeNumber } from "../options.ts";
+import { allowedUrl, parseUrl, tlsOf, tlsOptions } from "../target-options.ts";
+import { toJson } from "../text.ts";
 import type { Setting, Target } from "./load.ts";
 import type { Plan } from "./many-requests.ts";
 import {
@@ -20,38 +20,16 @@ import {
 } from "./render.ts";
 import { type Listener, runForeignDemo, runOwnDemo } from "./run.ts";
 
-const urlOption: Option<URL> = {
-  value: "URL",
-  doc: "measure this http or https server instead of the demo's own",
-  // Output is made to be shown around, and it names the URL.
-  allowed: "an absolute http or https URL with no password, such as https://api.example.com/health",
-  parse: (text) => {
-    const url = URL.canParse(text) ? new URL(text) : null;
-    const isAllowed = /^https?:$/.test(url?.protocol ?? "") && url?.password === "";
-    return isAllowed ? url : null;
-  },
-};
-
-const caOption: Option<string> = {
-  value: "FILE",
-  doc: "trust these certificate authorities (PEM) of an https URL",
-  allowed: "a readable file with PEM certificates",
-  parse: (text) => {
-    try {
-      const pem = readFileSync(text, "utf8");
-      return new X509Certificate(pem).subject === undefined ? null : pem;
-    } catch {
-      return null;
-    }
-  },
-};
-
 const options = {
-  url: urlOption,
+  url: {
+    value: "URL",
+    doc: "measure this http or https server instead of the demo's own",
+    allowed: allowedUrl,
+    parse: parseUrl,
+  },
   requests: wholeNumber(1, 10_000, "requests of each run, 1 to 10000 (2000, with --url 200)"),
   concurrency: wholeNumber(1, 256, "requests under way at a time, 1 to 256 (20)"),
-  ca: caOption,
-  insecure: flag("verify no certificate of an https URL"),
+  ...tlsOptions,
   json: flag("print one JSON document and nothing else"),
 };
 
@@ -109,7 +87,7 @@ async function run(given: Given, { terminal, signal }: Context): Promise<void> {
     url === undefined
       ? await runOwnDemo(plan, setting, listener)
       : await runForeignDemo(targetOf(url, given), plan, setting, listener);
-  if (isJson) terminal.printRaw(`${JSON.stringify(report, rounded, 2)}\n`);
+  if (isJson) terminal.printRaw(toJson(report));
   else terminal.print(renderEnd(report, self(), terminal));
 }
 
@@ -135,16 +113,7 @@ function planOf({
   return { requests, concurrency: Math.min(concurrency, requests) };
 }
 
-function targetOf(url: URL, { ca, insecure }: Given): Target {
-  const tls = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(insecure === undefined ? {} : { rejectUnauthorized: false }),
-  };
+function targetOf(url: URL, given: Given): Target {
   const protocol = url.protocol === "https:" ? "https" : "http";
-  return { protocol, url: url.href, connect: { tls }, server: "foreign" };
-}
-
-/** Times to the microsecond: more digits say nothing. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
+  return { protocol, url: url.href, connect: { tls: tlsOf(given) }, server: "foreign" };
 }
