@@ -1,7 +1,14 @@
 /**
  * What a command is: its text for the help, its options, and what it does.
  */
-import { type OptionTable, parseOptions, type Values } from "./options.ts";
+import {
+  type Arguments,
+  type Operand,
+  type OptionTable,
+  parseArguments,
+  parseOptions,
+  type Values,
+} from "./options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command works with. */
@@ -34,4 +41,19 @@ export function optionsCommand<T extends OptionTable>(
   },
 ): Command {
   return { ...spec, run: (args, context) => spec.run(parseOptions(spec.options, args), context) };
+}
+
+/** A command that takes one argument beside its options. */
+export function operandCommand<T extends OptionTable, V>(
+  spec: Omit<Command, "run" | "options"> & {
+    readonly options: T;
+    readonly operand: Operand<V>;
+    readonly run: (given: Arguments<T, V>, context: Context) => Promise<void>;
+  },
+): Command {
+  const { operand, run, ...rest } = spec;
+  return {
+    ...rest,
+    run: (args, context) => run(parseArguments(spec.options, operand, args), context),
+  };
 }

@@ -6,6 +6,7 @@ import { demo } from "./demo/command.ts";
 import { UsageError } from "./errors.ts";
 import { helpOf, overview } from "./help.ts";
 import { suggestion } from "./options.ts";
+import { probeCommand } from "./probe/command.ts";
 import { simulation } from "./simulate/command.ts";
 
 const help: Command = {
@@ -25,7 +26,7 @@ const help: Command = {
 };
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [demo, simulation, help];
+export const commands: readonly Command[] = [demo, probeCommand, simulation, help];
 
 /**
  * The command of that name.

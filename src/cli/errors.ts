@@ -9,6 +9,9 @@ export class UsageError extends Error {}
 /** The command cannot do what it was asked for, and its message says why: exit code 1. */
 export class Failure extends Error {}
 
+/** The command has found out what it was asked for, and the answer is bad news: exit code 3. */
+export class Finding extends Error {}
+
 /** A signal asked the command to end: exit code 128 and the signal's number. */
 export class Interrupted extends Error {
   readonly exitCode: number;
@@ -27,6 +30,7 @@ export function verdict(error: unknown): { readonly exitCode: number; readonly t
   if (error instanceof OutputClosed) return { exitCode: 0, text: "" };
   if (error instanceof Interrupted) return { exitCode: error.exitCode, text: "" };
   if (error instanceof UsageError) return { exitCode: 2, text: oneLine(error.message) };
+  if (error instanceof Finding) return { exitCode: 3, text: oneLine(error.message) };
   if (error instanceof Failure || error instanceof KeeplineError || isSystemError(error)) {
     return { exitCode: 1, text: oneLine(`${error.message}${adviceFor(error)}`) };
   }

@@ -3,6 +3,7 @@
  */
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { headFacts, writeFields } from "../http1/request-head.ts";
 import type { TlsOptions } from "../net/connect-options.ts";
 import { flag, type Option } from "./options.ts";
 
@@ -48,3 +49,22 @@ export function tlsOf(given: {
     ...(insecure === undefined ? {} : { rejectUnauthorized: false }),
   };
 }
+
+/** A request header field, as often as there are some. */
+export const headerOption: Option<readonly (readonly [name: string, value: string])[]> = {
+  value: "FIELD",
+  short: "H",
+  doc: "send this header field; as often as there are some",
+  allowed: 'a header field that a client may set, as in "accept: text/html"',
+  parse: (text) => {
+    const colon = text.indexOf(":");
+    const field = [text.slice(0, colon).trim(), text.slice(colon + 1).trim()] as const;
+    try {
+      if (colon > 0) writeFields([field], headFacts());
+      return colon > 0 ? [field] : null;
+    } catch {
+      return null;
+    }
+  },
+  merge: (before, next) => [...before, ...next],
+};

@@ -7,6 +7,7 @@ import {
   msecs,
   percent,
   seconds,
+  span,
   stackedBar,
   table,
   toAscii,
@@ -37,6 +38,12 @@ test("numbers are short and never promise what is not so", () => {
     "100.0 %",
     "–",
   ]);
+});
+
+test("a span of time is in the unit that suits", () => {
+  const values = [0, 0.4249, 850.4, 999.7, 2_344, 75_000, 3_600_000];
+  const shown = ["0 ms", "0.425 ms", "850 ms", "1 s", "2.34 s", "75 s", "3600 s"];
+  assert.deepEqual(values.map(span), shown);
 });
 
 test("a bar is as long as its value is of the largest, to an eighth of a column", () => {

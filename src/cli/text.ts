@@ -39,6 +39,12 @@ export function seconds(milliseconds: number): string {
   return `${(milliseconds / 1_000).toFixed(2)} s`;
 }
 
+/** 850 → 850 ms, 2340 → 2.34 s, 75000 → 75 s, 0.42 → 0.42 ms: three digits, in the unit that suits. */
+export function span(milliseconds: number): string {
+  const [value, unit] = milliseconds < 999.5 ? [milliseconds, "ms"] : [milliseconds / 1_000, "s"];
+  return `${Number(value.toPrecision(Math.max(3, Math.ceil(Math.log10(value + 1)))))} ${unit}`;
+}
+
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** A bar as long as `value` is of `largest`, at most `width` columns; a value above 0 is always seen. */
