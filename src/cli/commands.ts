@@ -5,6 +5,7 @@ import type { Command } from "./command.ts";
 import { demo } from "./demo/command.ts";
 import { UsageError } from "./errors.ts";
 import { helpOf, overview } from "./help.ts";
+import { loadCommand } from "./load/command.ts";
 import { suggestion } from "./options.ts";
 import { probeCommand } from "./probe/command.ts";
 import { simulation } from "./simulate/command.ts";
@@ -26,7 +27,7 @@ const help: Command = {
 };
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [demo, probeCommand, simulation, help];
+export const commands: readonly Command[] = [demo, probeCommand, loadCommand, simulation, help];
 
 /**
  * The command of that name.

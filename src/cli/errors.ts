@@ -52,7 +52,8 @@ function adviceFor(error: Error): string {
   return untrustedCodes.has(code) ? " (give its own authority with --ca FILE, or --insecure)" : "";
 }
 
-function isSystemError(error: unknown): error is Error & { readonly code: string } {
+/** Whether an error has a code, as those of Node.js and of keepline have. */
+export function isSystemError(error: unknown): error is Error & { readonly code: string } {
   return error instanceof Error && "code" in error && typeof error.code === "string";
 }
 

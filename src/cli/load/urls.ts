@@ -1,0 +1,43 @@
+/**
+ * What a load asks for: one URL, or a file of them, a line each.
+ */
+import { readFileSync } from "node:fs";
+import { UsageError } from "../errors.ts";
+import { allowedUrl, parseUrl } from "../target-options.ts";
+
+const mostUrls = 100_000;
+
+/**
+ * The URLs that `text` stands for: itself, or the lines of the file of that name. Empty lines and those that begin with
+ * `#` are passed over.
+ *
+ * @throws UsageError
+ */
+export function readUrls(text: string): string[] {
+  if (/^https?:/i.test(text)) {
+    const url = parseUrl(text);
+    if (url !== null) return [url.href];
+    throw new UsageError(`URL must be ${allowedUrl}, not ${JSON.stringify(text)}`);
+  }
+  let lines: string[];
+  try {
+    lines = readFileSync(text, "utf8").split(/\r?\n/);
+  } catch (error) {
+    const words = (error as Error).message;
+    throw new UsageError(
+      `${JSON.stringify(text)} is neither an http or https URL nor a file that can be read: ${words}`,
+    );
+  }
+  const urls = lines.flatMap((line, index) => {
+    const word = line.trim();
+    if (word === "" || word.startsWith("#")) return [];
+    const url = parseUrl(word);
+    if (url !== null) return [url.href];
+    throw new UsageError(
+      `line ${index + 1} of ${text} must be ${allowedUrl}, not ${JSON.stringify(word.slice(0, 60))}`,
+    );
+  });
+  if (urls.length === 0) throw new UsageError(`${text} has no URL in it: write one on each line`);
+  if (urls.length > mostUrls) throw new UsageError(`${text} has more than ${mostUrls} URLs`);
+  return urls;
+}
