@@ -84,26 +84,26 @@ describe("a probe", { concurrency: 32 }, () => {
   });
 
   test("finds how long a server takes requests that says nothing, and resets what comes later", async (t) => {
-    const { origin } = await rawServer(t, forgetful(770));
-    const report = await run(origin, { maxMsecs: 3_000 });
+    const { origin } = await rawServer(t, forgetful(1_200));
+    const report = await run(origin, { maxMsecs: 4_000 });
     assert.deepEqual([report.idle?.kind, report.idle?.by], ["drops", "rst"]);
-    assertNear(report.idle?.timeoutMsecs, 770);
+    assertNear(report.idle?.timeoutMsecs, 1_200);
     const { atLeastMsecs, atMostMsecs } = report.idle ?? { atLeastMsecs: 0, atMostMsecs: 0 };
-    assert.ok(atLeastMsecs < 770 && Number(atMostMsecs) >= 770);
-    assert.ok(Number(advised(report, "keepAliveMsecs")) < 770);
+    assert.ok(atLeastMsecs < 1_200 && Number(atMostMsecs) > 1_100);
+    assert.ok(Number(advised(report, "keepAliveMsecs")) < 1_200);
     assert.match(report.advice.settings[0]?.why ?? "", /without a sign/);
   });
 
   test("finds after which time something in between forgets connections, and answers nothing", async (t) => {
-    const { origin } = await rawServer(t, forgetful(700, "silence", "keep-alive: timeout=60"));
-    const report = await run(origin, { maxMsecs: 3_000 });
+    const { origin } = await rawServer(t, forgetful(1_200, "silence", "keep-alive: timeout=60"));
+    const report = await run(origin, { maxMsecs: 4_000 });
     assert.deepEqual([report.idle?.kind, report.idle?.by], ["drops", "silence"]);
-    assertNear(report.idle?.timeoutMsecs, 700);
+    assertNear(report.idle?.timeoutMsecs, 1_200);
     assert.equal(report.keepAlive.hintMsecs, 60_000);
     const remarks = report.advice.remarks.join();
     assert.match(remarks, /promises 60 s, but .*something in between/);
     assert.match(remarks, /headersTimeoutMsecs/);
-    assert.ok(Number(advised(report, "keepAliveMsecs")) < 700);
+    assert.ok(Number(advised(report, "keepAliveMsecs")) < 1_200);
   });
 
   test("sees a close by RST, and what was said before it", async (t) => {
@@ -120,12 +120,12 @@ describe("a probe", { concurrency: 32 }, () => {
           times.push(performance.now() - idleAt);
           connection.reset();
         }, 20);
-      }, 280);
+      }, 1_000);
       await connection.request().finally(() => clearTimeout(timer));
       await connection.send(ok());
       await connection.gone();
     });
-    const report = await run(origin, { maxMsecs: 2_000, mostRequests: 2 });
+    const report = await run(origin, { maxMsecs: 4_000, mostRequests: 2 });
     assert.deepEqual([report.idle?.kind, report.idle?.by], ["closes", "rst"]);
     assertBetween(report.idle?.timeoutMsecs, Math.min(...times) * 0.9, Math.max(...times) * 1.1);
     assert.equal(report.idle?.said, "HTTP/1.1 408 Request Timeout");
@@ -136,7 +136,8 @@ describe("a probe", { concurrency: 32 }, () => {
     const report = await run(origin, { maxMsecs: 300 });
     assert.deepEqual([report.idle?.kind, report.idle?.timeoutMsecs], ["keeps", null]);
     const { atLeastMsecs } = report.idle ?? { atLeastMsecs: 0 };
-    assert.ok(atLeastMsecs >= 300, `${atLeastMsecs}`);
+    // Timers may be early by less than a millisecond.
+    assert.ok(atLeastMsecs > 299, `${atLeastMsecs}`);
     assert.ok(Number(advised(report, "keepAliveMsecs")) < atLeastMsecs);
     assert.match(report.advice.settings[0]?.why ?? "", /still good/);
   });
@@ -214,6 +215,17 @@ describe("a probe", { concurrency: 32 }, () => {
     assert.ok(requests <= 2 * 30 + 130 && server.connectionCount <= mostConnections);
   });
 
+  test("fails, and waits for nothing any more, when the server goes away in the middle", async (t) => {
+    let requests = 0;
+    const server = await httpServer(t, (_, response) => {
+      // On the connection that carries many; none can be opened after it.
+      if (++requests === 40) server.stop();
+      else response.end();
+    });
+    const running = run(server.origin, { maxMsecs: 60_000, mostRequests: 1_000 });
+    await assert.rejects(running, /ECONNREFUSED/);
+  });
+
   test("ends at once when it is interrupted, and leaves nothing open", async (t) => {
     const server = await httpServer(t, (_, response) => response.end());
     const ending = new AbortController();
@@ -224,7 +236,9 @@ describe("a probe", { concurrency: 32 }, () => {
         if (line.includes("connections wait")) ending.abort(reason);
       },
     });
+    const startedAt = performance.now();
     await assert.rejects(running, reason);
+    assert.ok(performance.now() - startedAt < 8_000, "it waited for answers");
     while (server.openCount > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   });
 });

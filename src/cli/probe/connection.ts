@@ -100,6 +100,8 @@ export class ProbeConnection {
       socket.on("end", () => end("fin"));
       socket.on("error", () => end("rst"));
     });
+    // Closed by this side: nobody may wait for an answer any more.
+    socket.on("close", () => this.#finish({ kind: "closed", by: "fin" }));
     socket.on("data", (bytes: Buffer) => this.#read(bytes));
   }
 

@@ -2,7 +2,6 @@
  * Finds out everything about one server, in the order in which one thing needs another.
  * Invariant: nothing is open when it has ended, however it ends.
  */
-import { setMaxListeners } from "node:events";
 import { version } from "../../version.ts";
 import { Failure } from "../errors.ts";
 import { count, span } from "../text.ts";
@@ -30,10 +29,7 @@ export interface ProbeSetting {
 export async function probe(plan: ProbePlan, setting: ProbeSetting): Promise<ProbeReport> {
   const startedAt = new Date().toISOString();
   const clockMsecs = performance.now();
-  // One for each connection that is open at a time.
-  const signal = AbortSignal.any([setting.signal]);
-  setMaxListeners(0, signal);
-  const visitor = new Visitor(plan, signal);
+  const visitor = new Visitor(plan, setting.signal);
   try {
     const findings = await find(plan, visitor, setting.progress);
     return {

@@ -2,6 +2,7 @@
  * The probe's way to the server: where it dials, what it sends, and what that has cost the server so far.
  * Invariant: no more connections than `mostConnections` are ever opened, and none outlives the probe.
  */
+import { setMaxListeners } from "node:events";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { prepare } from "../../client/request.ts";
@@ -44,7 +45,9 @@ export class Visitor {
   requests = 0;
   readonly #plan: ProbePlan;
   readonly #head: string;
+  /** Aborts when the probe is interrupted, and when it is over. */
   readonly signal: AbortSignal;
+  readonly #over = new AbortController();
   readonly #open = new Set<ProbeConnection>();
   #slowestMsecs: Msecs = 0;
 
@@ -54,7 +57,9 @@ export class Visitor {
     this.host = host;
     this.port = port;
     this.#plan = plan;
-    this.signal = signal;
+    this.signal = AbortSignal.any([signal, this.#over.signal]);
+    // One for each connection that is open at a time.
+    setMaxListeners(0, this.signal);
     const headers = [
       ["user-agent", `keepline/${version} (probe)`],
       ["accept", "*/*"],
@@ -114,8 +119,9 @@ export class Visitor {
     this.signal.throwIfAborted();
   }
 
-  /** Closes everything. */
+  /** Closes everything, and ends whatever still waits. */
   end(): void {
+    this.#over.abort(new Error("the probe is over"));
     for (const connection of this.#open) this.leave(connection);
   }
 
