@@ -177,7 +177,18 @@ test("the same load goes through other clients, and their counts agree with the 
       opened += run.sockets.opened;
     }
     assert.equal(server.connectionCount - before, opened);
-    assert.deepEqual(shapeOf(JSON.parse(out)), shape);
+    for (const { timeline } of runs) {
+      assert.equal(
+        timeline.slots.reduce((sum, each) => sum + each.answered, 0),
+        20,
+      );
+    }
+    // Nothing may have ended in the first slot.
+    const [{ timeline }] = runs as [RunReport];
+    const busy = timeline.slots.filter((each) => each.answered > 0);
+    const [first, ...others] = runs;
+    const shown = [{ ...first, timeline: { ...timeline, slots: busy } }, ...others];
+    assert.deepEqual(shapeOf({ ...JSON.parse(out), runs: shown }), shape);
   }
   const { out } = await load([server.origin, "-n", "5", "--compare=node"]);
   assert.match(out, /Side by side.*\n\n +keepline +node\n +version +\S+ +\S+\n/);
@@ -293,6 +304,18 @@ const shape = {
       },
       saved: { handshakesAvoided: "number", savedMsecs: "number" },
       cpuMsecsPerAnswer: "number",
+      timeline: {
+        slotMsecs: "number",
+        slots: [
+          {
+            answered: "number",
+            failed: "number",
+            p50Msecs: "number",
+            p99Msecs: "number",
+            maxMsecs: "number",
+          },
+        ],
+      },
     },
   ],
 };

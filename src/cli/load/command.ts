@@ -135,7 +135,6 @@ async function run({ options: given, operand }: Given, context: Context): Promis
     const result = await runLoad(make(plan), plan, {
       signal,
       progress: (state) => terminal.progress(renderProgress(names[index] ?? "", state, plan)),
-      recorders: [],
     });
     runs.push(result);
     if (!isJson && canWrite(signal)) terminal.print(renderRun(result, terminal));

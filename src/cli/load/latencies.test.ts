@@ -47,6 +47,16 @@ test("a correction adds what would have been asked meanwhile, and nothing to wha
   assert.equal(latenciesOf([1, 10]).corrected(0).count, 2);
 });
 
+test("two distributions together are that of all their values", () => {
+  const [some, others] = [
+    [1, 2, 3],
+    [0.5, 200],
+  ];
+  const merged = latenciesOf(some);
+  merged.merge(latenciesOf(others));
+  assert.deepEqual(merged.summary(), latenciesOf([...some, ...others]).summary());
+});
+
 test("a correction counts as many as there would be one by one", () => {
   const values = fc.array(fc.double({ min: 0.01, max: 500, noNaN: true }), { maxLength: 20 });
   const interval = fc.double({ min: 0.05, max: 100, noNaN: true });

@@ -34,6 +34,15 @@ export class Latencies {
     this.#add(Math.min(Math.max(Math.round(msecs * 1_000), 0), mostMicros), 1);
   }
 
+  /** Adds all of another one. */
+  merge(other: Latencies): void {
+    other.#cells.forEach((count, cell) => {
+      if (count > 0) this.#count(cell, count);
+    });
+    this.#sumMicros += other.#sumMicros;
+    this.#maxMicros = Math.max(this.#maxMicros, other.#maxMicros);
+  }
+
   /** The latency that a share of the values does not exceed; `share` from 0 to 1. Null when empty. */
   percentile(share: number): Msecs | null {
     if (this.count === 0) return null;
@@ -85,11 +94,14 @@ export class Latencies {
     return result;
   }
 
-  #add(micros: number, count: number): void {
-    const cell = cellOf(micros);
+  #count(cell: number, count: number): void {
     while (this.#cells.length <= cell) this.#cells.push(0);
     this.#cells[cell] = (this.#cells[cell] ?? 0) + count;
     this.count += count;
+  }
+
+  #add(micros: number, count: number): void {
+    this.#count(cellOf(micros), count);
     this.#sumMicros += micros * count;
     if (micros > this.#maxMicros) this.#maxMicros = micros;
   }

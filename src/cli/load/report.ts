@@ -59,6 +59,7 @@ export interface RunReport {
   };
   readonly sockets: SocketsReport;
   readonly saved: SavedReport;
+  readonly timeline: TimelineReport;
   /** CPU time of this process in the run, by answers; null without answers. */
   readonly cpuMsecsPerAnswer: Msecs | null;
 }
@@ -108,4 +109,20 @@ export interface SavedReport {
   readonly handshakesAvoided: number;
   /** Waiting, summed over all requests. */
   readonly savedMsecs: Msecs;
+}
+
+/** The run over time, in at most 120 equal slots. */
+export interface TimelineReport {
+  readonly slotMsecs: Msecs;
+  /** From the start of the run on. */
+  readonly slots: readonly TimelineSlot[];
+}
+
+/** What ended in one slot. Latencies as in `LatencyReport.measured`; null where nothing was answered. */
+export interface TimelineSlot {
+  readonly answered: number;
+  readonly failed: number;
+  readonly p50Msecs: Msecs | null;
+  readonly p99Msecs: Msecs | null;
+  readonly maxMsecs: Msecs | null;
 }

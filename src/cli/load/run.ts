@@ -9,17 +9,21 @@ import { Latencies } from "./latencies.ts";
 import { drive } from "./pace.ts";
 import type { LoadPlan } from "./plan.ts";
 import type { EndedBy, LatencyReport, RunReport } from "./report.ts";
+import { Timeline } from "./timeline.ts";
 
-/** Told of every request as it ends: for whoever keeps more of a load than a report does. */
+/** A request that has ended. Times by `performance.now()`. */
+export interface Ended {
+  readonly url: string;
+  readonly intendedAt: Msecs;
+  readonly sentAt: Msecs;
+  readonly endedAt: Msecs;
+  /** The answer, or the error. */
+  readonly outcome: Answer | Error;
+}
+
+/** Told of every request as it ends: for whoever keeps more of a load than counts. */
 export interface Recorder {
-  /** Times by `performance.now()`. `outcome` is the answer, or the error. */
-  ended(request: {
-    readonly url: string;
-    readonly intendedAt: Msecs;
-    readonly sentAt: Msecs;
-    readonly endedAt: Msecs;
-    readonly outcome: Answer | Error;
-  }): void;
+  ended(request: Ended): void;
 }
 
 /** How far a run is. */
@@ -34,7 +38,7 @@ export interface RunProgress {
 export interface RunSetting {
   readonly signal: AbortSignal;
   readonly progress: (state: RunProgress) => void;
-  readonly recorders: readonly Recorder[];
+  readonly recorders?: readonly Recorder[];
 }
 
 const tickMsecs = 100;
@@ -45,8 +49,9 @@ export async function runLoad(
   plan: LoadPlan,
   setting: RunSetting,
 ): Promise<RunReport> {
-  const tally = new Tally(setting.recorders);
   const startedAt = performance.now();
+  const timeline = new Timeline(startedAt);
+  const tally = new Tally([timeline, ...(setting.recorders ?? [])]);
   const cpu = process.cpuUsage();
   const tell = (): void => {
     const { answered, failed, sent } = tally;
@@ -70,18 +75,15 @@ export async function runLoad(
     const { user, system } = process.cpuUsage(cpu);
     // What the end of the client does to requests under way is no news of the server.
     tally.close();
-    return reportOf(client, plan, tally, endedBy, tookMsecs, (user + system) / 1_000);
+    const report = reportOf(client, plan, tally, endedBy, tookMsecs, (user + system) / 1_000);
+    return { ...report, timeline: timeline.report() };
   } finally {
     clearInterval(ticks);
     client.end();
   }
 }
 
-interface Times {
-  readonly url: string;
-  readonly intendedAt: Msecs;
-  readonly sentAt: Msecs;
-}
+type Times = Pick<Ended, "url" | "intendedAt" | "sentAt">;
 
 /** Counts what comes of requests. */
 class Tally {
@@ -149,7 +151,7 @@ function reportOf(
   endedBy: EndedBy,
   tookMsecs: Msecs,
   cpuMsecs: Msecs,
-): RunReport {
+): Omit<RunReport, "timeline"> {
   const { sent, answered, failed, bodyBytes, statusCodes, errors } = tally;
   const { opened, mostOpen, closed, resent, dials } = client.counts();
   const dial = dials.summary();
