@@ -304,7 +304,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     }
     if (wire.fault !== "none") return; // its connection was cut
     const { pool } = connection;
-    pool.responded(now - connection.leasedAt);
+    request.place?.responded(now - connection.leasedAt);
     const { hintMsecs, maxRequests } = model.around.server;
     const isLast = connection.requestCount >= maxRequests;
     if (isLast) pool.drain(connection, "connection-close", now);
