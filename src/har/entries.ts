@@ -125,7 +125,8 @@ export class HarWatcher implements Watcher {
       sent: sentOf(seen),
       head: this.#heads.get(seen) ?? receivedOf(seen),
       status: seen.statusCode ?? request.statusCode ?? 0,
-      receivedBytes: request.receivedBytes ?? -1,
+      // Before the response they would be those of the request.
+      receivedBytes: seen.firstByteAt === null ? -1 : (request.receivedBytes ?? -1),
       address: transport?.remoteAddress,
       connectionId: lease?.id ?? null,
       isReused: requestCount > 1,
