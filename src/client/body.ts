@@ -77,27 +77,25 @@ export class ClientBody implements ResponseBody {
     return this.#incoming.used;
   }
 
-  async text(): Promise<string> {
-    const bytes = join(await this.#incoming.gather(this));
-    const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-    return bytes.toString("utf8", hasMark ? 3 : 0);
+  text(): Promise<string> {
+    return this.#whole(textOf);
   }
 
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+  json(): Promise<unknown> {
+    return this.#whole(jsonOf);
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(join(await this.#incoming.gather(this)));
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#whole(bytesOf);
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
     return (await this.bytes()).buffer;
   }
 
-  async blob(): Promise<Blob> {
-    const pieces = (await this.#incoming.gather(this)) as Buffer<ArrayBuffer>[];
-    return new Blob(pieces, { type: contentType(this.#rawHeaders) });
+  blob(): Promise<Blob> {
+    const type = contentType(this.#rawHeaders);
+    return this.#whole((pieces) => new Blob(pieces as Buffer<ArrayBuffer>[], { type }));
   }
 
   async dump(options: { readonly maxBytes?: number | undefined } = {}): Promise<void> {
@@ -146,6 +144,17 @@ export class ClientBody implements ResponseBody {
     }
   }
 
+  /** What `make` makes of all of it. A body that has come already, as most have with their heads, is not waited for. */
+  #whole<T>(make: (pieces: readonly Buffer[]) => T): Promise<T> {
+    const pieces = this.#incoming.takeEnded();
+    if (pieces === null) return this.#incoming.gather(this).then(make);
+    try {
+      return Promise.resolve(make(pieces));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   toReadable(): Readable {
     const iterator = this[Symbol.asyncIterator]();
     return new Readable({
@@ -170,6 +179,20 @@ function contentType(rawHeaders: readonly string[]): string {
     if (rawHeaders[index]?.toLowerCase() === "content-type") return rawHeaders[index + 1] ?? "";
   }
   return "";
+}
+
+function textOf(pieces: readonly Buffer[]): string {
+  const bytes = join(pieces);
+  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+  return bytes.toString("utf8", hasMark ? 3 : 0);
+}
+
+function jsonOf(pieces: readonly Buffer[]): unknown {
+  return JSON.parse(textOf(pieces));
+}
+
+function bytesOf(pieces: readonly Buffer[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(join(pieces));
 }
 
 function join(pieces: readonly Buffer[]): Buffer {

@@ -163,7 +163,6 @@ export class Exchange
     delivery.bodyBytes = 0;
     delivery.firstByteAt = now;
     this.place?.responded(now - delivery.sentAt);
-    this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
     const body = new IncomingBody(this);
     const clientBody = new ClientBody(body, head.rawHeaders);
     delivery.responseBody = body;
@@ -175,6 +174,10 @@ export class Exchange
 
   readOver(now: Msecs): void {
     const delivery = this.#got;
+    // Most responses are whole after one read, and need no such deadline.
+    if (this.#stage === "receiving" && !delivery.isCollected) {
+      this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+    }
     const { responseBody, clientBody } = delivery;
     if (responseBody === null || clientBody === null) return;
     // The body did not come with its head: from here on its connection hangs on the program.
@@ -193,12 +196,7 @@ export class Exchange
     const body = delivery.responseBody;
     // Read at once, or the first to wait: in both cases it is the program's turn from now on.
     if (delivery.watch !== null && body?.isNeglected === false) delivery.watch.turnAt = now;
-    if (body?.receive(buffer, start, end) !== false) {
-      if (this.#stage === "receiving" && !delivery.isCollected) {
-        this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
-      }
-      return true;
-    }
+    if (body?.receive(buffer, start, end) !== false) return true;
     if (delivery.isCollected) {
       this.#giveUpCollected();
       return true;

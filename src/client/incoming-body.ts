@@ -28,7 +28,8 @@ type End =
   | { readonly kind: "failed"; readonly error: unknown };
 
 /**
- * Who reads. `pull` waits for the next piece; `gather` wants all of them; `dump` wants none; `borrow` looks at each as it comes.
+ * Who reads. `pull` waits for the next piece; `gather` wants all of them; `dump` wants none; `borrow` looks at each as it comes; `over` has
+ * had all of them at once.
  *
  * The `keeper` of a read under way is the program's side of the body, whose collection gives the connection
  * up. The program need not hold it: after `response.body.text()` it may have nothing but the promise, and a
@@ -59,7 +60,8 @@ type Reader =
       readonly resolve: () => void;
       readonly reject: (error: unknown) => void;
     }
-  | { readonly kind: "pull"; readonly waiting: Waiting[] };
+  | { readonly kind: "pull"; readonly waiting: Waiting[] }
+  | { readonly kind: "over" };
 
 type Borrower = Extract<Reader, { kind: "borrow" }>;
 
@@ -70,7 +72,10 @@ interface Waiting {
 }
 
 const noBytes = Buffer.alloc(0);
+/** Held by every body before the first piece, and never added to. */
+const noPieces: Buffer[] = [];
 const noReader: Reader = { kind: "none" };
+const overReader: Reader = { kind: "over" };
 const open: End = { kind: "open" };
 const ended: End = { kind: "ended" };
 
@@ -79,7 +84,7 @@ export class IncomingBody {
   /** Bytes that have arrived and wait to be read. */
   heldBytes = 0;
   readonly #owner: BodyOwner;
-  #pieces: Buffer[] = [];
+  #pieces = noPieces;
   /** How many of the last pieces are small. */
   #smallCount = 0;
   #end: End = open;
@@ -134,6 +139,7 @@ export class IncomingBody {
       case "none":
       case "gather":
       case "borrow":
+      case "over":
         break;
       default:
         reader satisfies never;
@@ -172,6 +178,13 @@ export class IncomingBody {
   use(): void {
     if (this.used) throw new TypeError("the response body was read already: it can be read once");
     this.#reader = { kind: "pull", waiting: [] };
+  }
+
+  /** All of it, if it has ended and nobody has read it: that is its reading. Null where `gather` has to tell. */
+  takeEnded(): readonly Buffer[] | null {
+    if (this.#end.kind !== "ended" || this.used) return null;
+    this.#reader = overReader;
+    return this.#pieces;
   }
 
   /** All of it. */
@@ -276,7 +289,9 @@ export class IncomingBody {
 
   /** Keeps `piece`. Small ones are joined from time to time: a chunk of one byte takes the memory of 150. */
   #hold(piece: Buffer): void {
-    this.#pieces.push(piece);
+    // Made for one piece, for most bodies have no more: an array that grows takes room for seventeen.
+    if (this.#pieces.length === 0) this.#pieces = [piece];
+    else this.#pieces.push(piece);
     this.heldBytes += piece.length;
     this.#smallCount = piece.length < smallBytes ? this.#smallCount + 1 : 0;
     if (this.#smallCount < mostSmallPieces) return;
@@ -291,7 +306,7 @@ export class IncomingBody {
   }
 
   #clear(): void {
-    this.#pieces = [];
+    this.#pieces = noPieces;
     this.#smallCount = 0;
     this.heldBytes = 0;
   }

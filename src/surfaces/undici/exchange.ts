@@ -198,16 +198,19 @@ export class DispatchExchange
     this.#stage = "receiving";
     this.#bodyBytes = 0;
     this.place?.responded(now - this.#sentAt);
-    this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     this.#begun();
     if (this.#isOver) return;
     const { statusCode, rawHeaders, statusText } = head;
     if (!this.#receiver.head(statusCode, rawHeaders, statusText)) this.#pause();
   }
 
-  readOver(): void {}
+  readOver(now: Msecs): void {
+    // Most responses are whole after one read, and need no such deadline.
+    if (this.#stage !== "receiving") return;
+    this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
+  }
 
-  received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
+  received(buffer: Buffer, start: number, end: number): boolean {
     if (this.#isOver) return true;
     // The handler may keep it.
     const piece = Buffer.allocUnsafe(end - start);
@@ -220,7 +223,6 @@ export class DispatchExchange
       this.#held.push(piece);
       return false;
     }
-    this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     return this.#deliver(piece);
   }
 
