@@ -10,6 +10,7 @@ import { createServer as createHttpsServer } from "node:https";
 import { connect } from "node:net";
 import { before, describe, test } from "node:test";
 import { type Certificate, makeCertificate } from "../../src/cli/certificate.ts";
+import { verdict } from "../../src/cli/errors.ts";
 import type { ProbeReport } from "../../src/cli/probe/report.ts";
 import { probe } from "../../src/cli/probe/run.ts";
 import { mostConnections, type ProbePlan } from "../../src/cli/probe/visitor.ts";
@@ -255,6 +256,10 @@ test("a probe finds protocols, versions, resumption and costs of TLS", async (t)
   const [modern, dated] = await Promise.all(
     [both, old].map(async (server) => {
       const { port } = await listen(t, server as never);
+      await assert.rejects(run(`https://localhost:${port}`, { tls: {} }), (error) => {
+        assert.match(verdict(error).text, /self-signed certificate.*--ca FILE/);
+        return true;
+      });
       return run(`https://localhost:${port}`, plans);
     }),
   );
@@ -279,6 +284,7 @@ test("a probe finds protocols, versions, resumption and costs of TLS", async (t)
 test("a probe fails with what to do next where there is no server, no TLS or no HTTP", async (t) => {
   const dead = `http://127.0.0.1:${await deadPort()}`;
   const plain = await httpServer(t, (_, response) => response.end());
+  const large = await httpServer(t, (_, response) => response.end(Buffer.alloc(2_000_000)));
   const mute = await rawServer(t, (connection) => connection.end());
   const strange = await rawServer(t, async (connection) => {
     await connection.head();
@@ -288,7 +294,8 @@ test("a probe fails with what to do next where there is no server, no TLS or no 
     [dead, /cannot connect to 127\.0\.0\.1 port \d+: .*ECONNREFUSED.*is the server up/],
     [plain.origin.replace("http:", "https:"), /does not speak TLS there/],
     [mute.origin, /closed it without an answer: is this its HTTP port\?/],
-    [strange.origin, /no answer that HTTP\/1\.1 allows/],
+    [strange.origin, /gave an answer that cannot be used: .*at byte 0/],
+    [large.origin, /larger than 1 MiB: choose a smaller one, or --method HEAD/],
     ["http://nobody.invalid", /cannot look up nobody\.invalid/],
   ];
   await Promise.all(failures.map(([url, message]) => assert.rejects(run(url, {}), message)));

@@ -26,13 +26,13 @@ interface Sample extends IdleSample {
   readonly said: string | null;
 }
 
-/** Watches idle connections for `maxMsecs` at most, in all rounds together. */
+/** Watches idle connections for `maxMsecs` at most, in all rounds together. Null when none could be watched. */
 export async function measureIdle(
   where: Destination,
   maxMsecs: Msecs,
   visitor: Visitor,
   progress: (state: IdleProgress) => void,
-): Promise<IdleReport> {
+): Promise<IdleReport | null> {
   const startedAt = performance.now();
   const samples: Sample[] = [];
   let waiting = 0;
@@ -71,7 +71,7 @@ export async function measureIdle(
       usedMsecs += Math.min(bounds.lostMsecs, ages.at(-1) as number);
       ages = nextAges(bounds, maxMsecs - usedMsecs, mostIdle - opened);
     }
-    return reportOf(samples);
+    return samples.length === 0 ? null : reportOf(samples);
   } finally {
     clearInterval(ticks);
   }
@@ -108,12 +108,16 @@ async function leaveIdle(
     const idleMsecs = performance.now() - first.doneAt;
     const second = await visitor.ask(connection, visitor.answerMsecs);
     switch (second.kind) {
+      case "answered":
+        return { idleMsecs, outcome: "kept", seen: null, said: null };
       case "closed":
         return { idleMsecs, outcome: second.by, seen: "request", said: null };
       case "silent":
         return { idleMsecs, outcome: "silence", seen: "request", said: null };
+      case "invalid":
+        return null;
       default:
-        return { idleMsecs, outcome: "kept", seen: null, said: null };
+        return second satisfies never;
     }
   } finally {
     visitor.leave(connection);

@@ -63,7 +63,7 @@ export function sayReply(reply: Exclude<Reply, Answer>): string {
     case "silent":
       return `took the connection and did not answer within ${Math.round(reply.waitedMsecs)} ms`;
     case "invalid":
-      return `gave no answer that HTTP/1.1 allows: ${reply.problem}`;
+      return `gave an answer that cannot be used: ${reply.problem}`;
     default:
       return reply satisfies never;
   }

@@ -32,7 +32,7 @@ export interface Findings {
   readonly keepAlive: KeepAliveReport;
   /** Null when the server does not keep connections. */
   readonly requests: RequestsReport | null;
-  /** Null when the server does not keep connections. */
+  /** Null when the server does not keep connections, or none could be watched. */
   readonly idle: IdleReport | null;
   /** What the probe cost the server. */
   readonly sent: { readonly connections: number; readonly requests: number };
