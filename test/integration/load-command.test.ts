@@ -4,11 +4,17 @@ import assert from "node:assert/strict";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { before, test } from "node:test";
-import { UsageError, verdict } from "../../src/cli/errors.ts";
 import { loadCommand } from "../../src/cli/load/command.ts";
 import type { LoadReport, RunReport } from "../../src/cli/load/report.ts";
-import { Terminal } from "../../src/cli/terminal.ts";
-import { buildCommandLine, finish, shapeOf, start } from "../support/command-line.ts";
+import {
+  buildCommandLine,
+  finish,
+  lastLine,
+  type Result,
+  runCommand,
+  shapeOf,
+  start,
+} from "../support/command-line.ts";
 import { deadPort, httpServer, ok, rawServer } from "../support/raw-server.ts";
 import { root } from "../support/root.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -118,9 +124,9 @@ test("requests without an answer are counted by their code, and the exit code te
     }
   });
   const some = await load([server.origin, "-n", "10", "-c", "1", "--resend", "never", "--json"]);
-  assert.equal(some.exitCode, 3);
+  assert.equal(some.code, 3);
   assert.match(
-    some.text,
+    lastLine(some),
     /^5 of 10 requests through keepline got no response, most of them ERR_KEEPLINE/,
   );
   const [run] = (JSON.parse(some.out) as LoadReport).runs;
@@ -130,13 +136,13 @@ test("requests without an answer are counted by their code, and the exit code te
   assert.equal(error?.count, 5);
 
   const none = await load([`http://127.0.0.1:${await deadPort()}`, "-n", "3"]);
-  assert.equal(none.exitCode, 1);
-  assert.match(none.text, /^3 of 3 requests .*ERR_KEEPLINE_CONNECT: ECONNREFUSED/);
+  assert.equal(none.code, 1);
+  assert.match(lastLine(none), /^3 of 3 requests .*ERR_KEEPLINE_CONNECT: ECONNREFUSED/);
   assert.match(none.out, /3 sent, 0 answered, 3 failed/);
 
   const slow = await rawServer(t, (connection) => connection.gone());
   const late = await load([slow.origin, "-n", "1", "--timeout", "30ms"]);
-  assert.match(late.text, /ERR_KEEPLINE_REQUEST_TIMEOUT/);
+  assert.match(late.err, /ERR_KEEPLINE_REQUEST_TIMEOUT/);
 });
 
 test("the same load goes through other clients, and their counts agree with the server's, too", async (t) => {
@@ -160,7 +166,7 @@ test("the same load goes through other clients, and their counts agree with the 
   ];
   for (const folder of folders) {
     const before = server.connectionCount;
-    const { code, out, err } = await finish(start(["load", ...args, "--json"], folder));
+    const { code, out, err } = await load([...args, "--json"], folder);
     assert.deepEqual([code, err.split("\n").length], [0, 2], err);
     const { runs } = JSON.parse(out) as LoadReport;
     assert.deepEqual(
@@ -230,13 +236,11 @@ test("what cannot be is refused before anything is sent", async (t) => {
     [[], /needs URL or FILE/],
   ];
   for (const [args, message] of refusals) {
-    const { exitCode, text, out } = await load(args);
-    assert.match(text, message);
-    assert.deepEqual([exitCode, out], [2, ""], text);
+    const { code, err, out } = await load(args);
+    assert.match(err, message);
+    assert.deepEqual([code, out], [2, ""], err);
   }
-  const { code, err } = await finish(
-    start(["load", "http://a.test", "--compare=undici"], temporaryFolder(t)),
-  );
+  const { code, err } = await load(["http://a.test", "--compare=undici"], temporaryFolder(t));
   assert.equal(code, 1);
   assert.match(err, /undici is not installed where this command runs .*npm install undici/);
 });
@@ -320,34 +324,21 @@ const shape = {
   ],
 };
 
-interface Ended {
-  readonly out: string;
-  readonly exitCode: number;
-  readonly text: string;
-}
-
-/** Runs the command in this process. */
-async function load(args: readonly string[]): Promise<Ended> {
-  let out = "";
-  const output = {
-    write: (piece: string) => {
-      out += piece;
-    },
-  };
-  const terminal = new Terminal(output, { write: () => {} }, { LANG: "C.UTF-8" });
+/** Runs the command in this process, as if in `folder`. */
+async function load(args: readonly string[], folder = root): Promise<Result> {
+  const before = process.cwd();
+  process.chdir(folder);
   try {
-    await loadCommand.run(args, { terminal, signal: new AbortController().signal });
-    return { out, exitCode: 0, text: "" };
-  } catch (error) {
-    if (!(error instanceof UsageError) && verdict(error).text.includes("defect")) throw error;
-    return { out, ...verdict(error) };
+    return await runCommand(loadCommand, args);
+  } finally {
+    process.chdir(before);
   }
 }
 
 /** The first run of a load that all answers came of, and the whole report. */
 async function loadOf(args: readonly string[]): Promise<readonly [RunReport, LoadReport]> {
-  const { out, exitCode, text } = await load([...args, "--json"]);
-  assert.deepEqual([exitCode, text], [0, ""]);
+  const { out, code, err } = await load([...args, "--json"]);
+  assert.equal(code, 0, err);
   const report = JSON.parse(out) as LoadReport;
   return [report.runs[0] as RunReport, report];
 }

@@ -11,12 +11,19 @@ import { connect } from "node:net";
 import { before, describe, test } from "node:test";
 import { type Certificate, makeCertificate } from "../../src/cli/certificate.ts";
 import { verdict } from "../../src/cli/errors.ts";
+import { probeCommand } from "../../src/cli/probe/command.ts";
 import type { ProbeReport } from "../../src/cli/probe/report.ts";
 import { probe } from "../../src/cli/probe/run.ts";
 import { mostConnections, type ProbePlan } from "../../src/cli/probe/visitor.ts";
 import { Client } from "../../src/index.ts";
 import { ok, type Script } from "../../src/testing/index.ts";
-import { buildCommandLine, keepline, lastLine, shapeOf } from "../support/command-line.ts";
+import {
+  buildCommandLine,
+  keepline,
+  lastLine,
+  runCommand,
+  shapeOf,
+} from "../support/command-line.ts";
 import { startNginx } from "../support/nginx.ts";
 import { deadPort, httpServer, listen, rawServer } from "../support/raw-server.ts";
 
@@ -310,25 +317,22 @@ test("a probe, on the command line, tells by its exit code whether a server keep
   });
   const [shown, json, no, unreachable, wrong] = await Promise.all([
     keepline("probe", keeps.origin, "--max", "200ms", "--requests=5", "-H", "x-y: z"),
-    keepline("probe", "--json", "--max=200ms", "--requests=5", keeps.origin),
-    keepline("probe", closes.origin),
-    keepline("probe", "--json", `http://127.0.0.1:${await deadPort()}`),
-    keepline("probe", "127.0.0.1:80"),
+    runCommand(probeCommand, ["--json", "--max=200ms", "--requests=5", keeps.origin]),
+    runCommand(probeCommand, [closes.origin]),
+    runCommand(probeCommand, ["--json", `http://127.0.0.1:${await deadPort()}`]),
+    runCommand(probeCommand, ["127.0.0.1:80"]),
   ]);
   assert.deepEqual([shown?.code, shown?.err], [0, ""]);
   assert.match(shown?.out ?? "", /keeps connections yes: 6 of 6\n/);
   assert.match(shown?.out ?? "", /\n {2}\/\/ http:.*\n {2}const client = new Client\(\{\n/);
   assert.deepEqual([json?.code, json?.err], [0, ""]);
   assert.deepEqual(shapeOf(JSON.parse(json?.out ?? "")), shape);
-  assert.deepEqual(
-    [no?.code, lastLine(no)],
-    [3, `keepline probe: ${closes.origin} does not keep connections`],
-  );
+  assert.deepEqual([no?.code, lastLine(no)], [3, `${closes.origin} does not keep connections`]);
   assert.match(no?.out ?? "", /no: 0 of 6 \(6 × Connection: close\)/);
   assert.deepEqual([unreachable?.code, unreachable?.out], [1, ""]);
-  assert.match(lastLine(unreachable), /^keepline probe: cannot connect to .*ECONNREFUSED/);
+  assert.match(lastLine(unreachable), /^cannot connect to .*ECONNREFUSED/);
   assert.equal(wrong?.code, 2);
-  assert.match(lastLine(wrong), /^keepline probe: URL must be an absolute http or https URL/);
+  assert.match(lastLine(wrong), /^URL must be an absolute http or https URL/);
 });
 
 const shape = {

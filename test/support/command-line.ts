@@ -5,6 +5,9 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import path from "node:path";
+import type { Command } from "../../src/cli/command.ts";
+import { verdict } from "../../src/cli/errors.ts";
+import { Terminal } from "../../src/cli/terminal.ts";
 import { root } from "./root.ts";
 
 /** The program that is published. */
@@ -22,6 +25,24 @@ export interface Result {
   readonly signal: NodeJS.Signals | null;
   readonly out: string;
   readonly err: string;
+}
+
+/** Runs a command in this process, which is cheaper where nothing of the process itself is tested. What it fails with ends `err`. */
+export async function runCommand(command: Command, args: readonly string[]): Promise<Result> {
+  const written = { out: "", err: "" };
+  const into = (name: "out" | "err") => ({
+    write: (piece: string) => {
+      written[name] += piece;
+    },
+  });
+  const terminal = new Terminal(into("out"), into("err"), { LANG: "C.UTF-8" });
+  try {
+    await command.run(args, { terminal, signal: new AbortController().signal });
+    return { ...written, code: 0, signal: null };
+  } catch (error) {
+    const { exitCode, text } = verdict(error);
+    return { out: written.out, err: `${written.err}${text}\n`, code: exitCode, signal: null };
+  }
 }
 
 /** Runs `keepline ...args` to its end. */
