@@ -201,6 +201,8 @@ export class Wire {
   /** Since when it is idle; -1 while it is not. */
   idleSince: Msecs = -1;
   isOpen = false;
+  /** What has arrived on it waits for the processor. */
+  isDeferred = false;
 
   constructor(connection: SimConnection, model: OriginModel, dialedAt: Msecs) {
     this.connection = connection;

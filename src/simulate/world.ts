@@ -294,10 +294,13 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     const { request, connection, model } = wire;
     if (request === null) return; // given up meanwhile
     const { now } = this;
-    if (this.#processorFreeAt > now) {
+    // It is read when the handshakes before it are done, and not those that come after it.
+    if (this.#processorFreeAt > now && !wire.isDeferred) {
+      wire.isDeferred = true;
       this.#events.push(this.#processorFreeAt, answered, wire);
       return;
     }
+    wire.isDeferred = false;
     if (wire.fault === "timeout") {
       this.#giveUp(request, wire, "ERR_KEEPLINE_HEADERS_TIMEOUT");
       return;
