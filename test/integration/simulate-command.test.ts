@@ -114,6 +114,16 @@ describe("the command", { concurrency: 2 }, () => {
     assert.match(one.out, /\nms +mean +p50 +p90 +p99 +p99\.9 +max\nwait for a connection /);
   });
 
+  test("a line of progress is shown where somebody watches, and taken away again", async () => {
+    let shown = "";
+    const watched = { isTTY: true, columns: 120, write: (text: string) => (shown += text) };
+    const terminal = new Terminal({ write: () => true }, watched, {});
+    const args = "--rate 50 --for 10s --sweep maxSockets=1,2".split(" ");
+    await simulation.run(args, { terminal, signal: AbortSignal.timeout(60_000) });
+    assert.match(shown, /\r +simulating: \d of 2 cells, [\d,]+ requests, [\d,]+ a second/);
+    assert.ok(shown.endsWith("\r\x1b[K"));
+  });
+
   test("a scenario file holds all of it, as JSON or as a module with functions", async () => {
     write(
       "scenario.cjs",

@@ -23,8 +23,13 @@ export function Chosen({ view }: { readonly view: View }) {
   const { report } = cell;
   const { series } = report;
   const seconds = series.requests.map((_, index) => (index * series.stepMsecs) / 1_000);
+  // The last step ends with the simulation.
+  const lastMsecs = report.simulatedMsecs - (seconds.length - 1) * series.stepMsecs;
   const perSecond = (counts: readonly number[]): number[] =>
-    counts.map((each) => (each * 1_000) / series.stepMsecs);
+    counts.map((each, index) => {
+      const msecs = index === counts.length - 1 ? lastMsecs : series.stepMsecs;
+      return msecs > 0 ? (each * 1_000) / msecs : 0;
+    });
   const reasons = Object.entries(report.sockets.closedFor);
   return (
     <section aria-labelledby="chosen">

@@ -30,6 +30,7 @@ export function HeatMap({ metric, view }: Props) {
     <figure class="map">
       <figcaption>
         <strong>{metric.title}</strong>: {metric.doc}
+        {down === undefined && <span class="quiet">, by {across?.option}</span>}
       </figcaption>
       <div class="scroll">
         <table ref={table} data-metric={metric.key}>

@@ -22,7 +22,7 @@ export interface View {
 /** A cell by its values, as in "maxSockets 5, keepAliveMsecs 1s". */
 export function nameOf({ axes }: PageContent, index: number): string {
   const [down, across] = axes;
-  if (down === undefined) return "the simulation";
+  if (down === undefined) return "All requests";
   if (across === undefined) return `${down.option} ${down.labels[index]}`;
   const columns = across.labels.length;
   const row = Math.floor(index / columns);
@@ -50,7 +50,7 @@ export function Page({ content }: Content) {
       </header>
       {isSweep && (
         <section aria-labelledby="maps">
-          <h2 id="maps">What two settings do</h2>
+          <h2 id="maps">What the settings do</h2>
           <p class="quiet">
             Less is better in every map. ★ marks what no other cell beats in churn, footprint, p99
             and failures. Choose a cell by mouse, or by Tab and the arrow keys.
