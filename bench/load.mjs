@@ -1,5 +1,6 @@
 // What the scenarios have in common that let clients make small requests over reused sockets: each client in a process
-// of its own, in turn, to one origin.
+// of its own, in turn, to one origin. Rounds are many and short: whatever else the machine does then hits all clients of a
+// round, or few rounds.
 
 import { oneOf, someOf, whole } from "./options.mjs";
 import { start } from "./processes.mjs";
@@ -7,8 +8,11 @@ import { ratioOf, spreadOf, takeTurns } from "./rounds.mjs";
 import { kinds, openSite, usualKind } from "./site.mjs";
 import { count, figure, range } from "./table.mjs";
 
+/** Requests of the round that is not counted: until compilers have done most of what they will. */
+const warmUp = 8_000;
+
 /** The options of such a scenario, with its own usual values and clients. */
-export const loadOptions = ({ rounds = 5, requests = 10_000, sockets = 50, clients }) => ({
+export const loadOptions = ({ rounds = 30, requests = 1_000, sockets = 50, clients }) => ({
   rounds: whole(1, 100, rounds, "rounds, after one that warms up"),
   requests: whole(1, 1_000_000, requests, "requests of each client in a round"),
   sockets: whole(1, 2_000, sockets, "sockets of each client, all in use"),
@@ -34,7 +38,8 @@ export async function measureLoad(
       key,
       name: child.ready.name,
       child,
-      ask: () => child.ask({ requests, isTimed }),
+      ask: (round) =>
+        child.ask({ requests: round === 0 ? Math.max(requests, warmUp) : requests, isTimed }),
     });
   }
   const answers = await takeTurns(rounds, runners);

@@ -2,42 +2,12 @@
 // in processes of its own, and they take turns, round by round, so that a machine that slows down slows all of
 // them; compare ratios, not times.
 
-import os from "node:os";
 import { Failure, UsageError } from "../dist/cli/errors.js";
-import { help, readOptions } from "./options.mjs";
+import { scenarios, shortSettings } from "./all.mjs";
+import { help, readOptions, usualOf } from "./options.mjs";
 import { say } from "./processes.mjs";
-import * as burst from "./scenarios/burst.mjs";
-import * as extras from "./scenarios/extras.mjs";
-import * as neighbour from "./scenarios/neighbour.mjs";
-import * as observe from "./scenarios/observe.mjs";
-import * as origins from "./scenarios/origins.mjs";
-import * as queue from "./scenarios/queue.mjs";
-import * as sequence from "./scenarios/sequence.mjs";
-import * as simulation from "./scenarios/simulate.mjs";
-import { body, get, headers, https, post, sockets } from "./scenarios/small.mjs";
-import * as surfaces from "./scenarios/surfaces.mjs";
-import * as transfer from "./scenarios/transfer.mjs";
 import { textOf } from "./table.mjs";
 import { targetTable } from "./targets.mjs";
-
-const scenarios = {
-  get,
-  https,
-  post,
-  headers,
-  body,
-  sequence,
-  sockets,
-  burst,
-  extras,
-  surfaces,
-  transfer,
-  queue,
-  origins,
-  neighbour,
-  observe,
-  simulate: simulation,
-};
 
 try {
   await main();
@@ -55,18 +25,30 @@ async function main() {
     console.log(help(scenarios, name));
     return;
   }
-  const { json, help: _, ...settings } = values;
-  const scenario = scenarios[name];
-  const found = await scenario.measure(settings);
-  say("");
-  if (!json) {
-    const targets = scenario.targets?.(found) ?? [];
-    const held = targets.length === 0 ? [] : [targetTable(targets)];
-    console.log(textOf([...scenario.report(settings, found), ...held]).join("\n"));
+  const { json, help: _, draw, "write-docs": isForDocs, ...settings } = values;
+  const { keep, writeDocs, writeReport } = await import("./results.mjs");
+  if (draw) {
+    await writeDocs();
     return;
   }
-  const machine = { node: process.version, cpu: os.cpus()[0]?.model, cores: os.cpus().length };
-  console.log(
-    JSON.stringify({ scenario: scenario.title, ...settings, machine, ...found }, null, 2),
-  );
+  const chosen =
+    name === null
+      ? Object.keys(scenarios).map((each) => [
+          each,
+          { ...usualOf(scenarios[each].options), ...shortSettings[each] },
+        ])
+      : [[name, settings]];
+  const targets = [];
+  for (const [each, given] of chosen) {
+    const scenario = scenarios[each];
+    const found = await scenario.measure(given);
+    say("");
+    keep(each, given, found, isForDocs);
+    targets.push(...(scenario.targets?.(found) ?? []));
+    if (!json) console.log(textOf(scenario.report(given, found)).join("\n"));
+    else console.log(JSON.stringify({ scenario: scenario.title, ...given, ...found }, null, 2));
+  }
+  if (!json && targets.length > 0) console.log(textOf([targetTable(targets)]).join("\n"));
+  if (isForDocs) await writeDocs();
+  if (name === null) console.log(`with charts: ${await writeReport()}`);
 }

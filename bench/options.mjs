@@ -34,10 +34,22 @@ export const oneOf = (words, usual, doc) => ({
 
 const common = {
   json: { ...flag("results as JSON"), usual: false },
+  "write-docs": {
+    ...flag("put the results into docs/performance.md, which keeps those of other scenarios"),
+    usual: false,
+  },
+  draw: {
+    ...flag("write docs/performance.md again from its numbers, without a run"),
+    usual: false,
+  },
   help: { ...flag("show this, after the name of a scenario only what is about it"), usual: false },
 };
 
-/** The scenario that `args` name (null: none) and its settings, complete. Throws UsageError. */
+/** What the options of `table` are where they are not given. */
+export const usualOf = (table) =>
+  Object.fromEntries(Object.entries(table).map(([option, { usual }]) => [option, usual]));
+
+/** The scenario that `args` name (null: all) and its settings, complete. Throws UsageError. */
 export function readOptions(scenarios, args) {
   const known = Object.keys(scenarios);
   const named = args.find((each) => known.includes(each)) ?? null;
@@ -45,21 +57,19 @@ export function readOptions(scenarios, args) {
   if (named === null && first !== undefined && !first.startsWith("-")) {
     throw new UsageError(`there is no scenario ${first}; ${suggestion(known, first)}`);
   }
-  const name = named ?? "get";
-  const table = { ...scenarios[name].options, ...common };
+  const table = { ...(named === null ? {} : scenarios[named].options), ...common };
   const rest = args.filter((each) => each !== named);
   for (const arg of rest) {
     const option = /^--([^=]+)/.exec(arg)?.[1];
     const isKnown = known.some((each) => Object.hasOwn(scenarios[each].options, option ?? ""));
     if (option === undefined || Object.hasOwn(table, option) || !isKnown) continue;
     const taken = Object.keys(table).map((each) => `--${each}`);
-    throw new UsageError(`${name} does not use --${option}; it takes ${taken.join(", ")}`);
+    throw new UsageError(
+      `${named ?? "a run of all"} does not use --${option}; it takes ${taken.join(", ")}`,
+    );
   }
   const given = parseOptions(table, rest);
-  const values = Object.fromEntries(
-    Object.entries(table).map(([option, { usual }]) => [option, given[option] ?? usual]),
-  );
-  return { name: values.help ? named : name, values };
+  return { name: named, values: { ...usualOf(table), ...given } };
 }
 
 /** All scenarios, or one of them (`name` not null) with its options. */
@@ -81,7 +91,10 @@ export function help(scenarios, name) {
     ...pairs(Object.entries(common).map(optionRow)),
     "",
     "Examples",
-    ...pairs(shown.flatMap(([, { examples }]) => examples)),
+    ...pairs([
+      ["npm run bench", "all of them, about a quarter of an hour"],
+      ...shown.flatMap(([, { examples }]) => examples),
+    ]),
   ].join("\n");
 }
 

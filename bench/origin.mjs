@@ -1,6 +1,6 @@
 // The lean origin of a benchmark, in a process of its own: a raw server that knows the paths of works.mjs and answers at
 // once, or after `delayMsecs`. It costs less per request than any client, so it is never the limit. A request for
-// /hold is answered when `holdUntil` of them are there. Asked, it says how many sockets were open at most since it was
+// /hold is answered when as many are there as it was told. Asked, it says how many sockets were open at most since it was
 // asked before, and how many it has accepted.
 
 import fs from "node:fs";
@@ -9,7 +9,7 @@ import tls from "node:tls";
 import { serve, settings } from "./processes.mjs";
 import { furtherFields, largeBody, smallBody } from "./works.mjs";
 
-const { delayMsecs = 0, holdUntil = 0, tls: files = null } = settings();
+const { delayMsecs = 0, tls: files = null } = settings();
 const headEnd = Buffer.from("\r\n\r\n");
 const small = answerOf(smallBody);
 /** By the first byte of the path after the slash; small for all others. */
@@ -19,6 +19,7 @@ const answers = new Map([
 ]);
 const hold = "/hold ";
 const post = "P".charCodeAt(0);
+let holdUntil = 0;
 let held = [];
 let open = 0;
 let mostOpen = 0;
@@ -85,7 +86,8 @@ server.on("tlsClientError", () => {});
 server.listen(0, "127.0.0.1", 4_096, () =>
   serve({
     ready: { port: server.address().port },
-    reply: () => {
+    reply: (question) => {
+      holdUntil = question.holdUntil ?? holdUntil;
       const most = mostOpen;
       mostOpen = open;
       return { mostOpen: most, accepted };

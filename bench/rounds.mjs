@@ -4,15 +4,15 @@
 import { say } from "./processes.mjs";
 
 /**
- * Lets `runners`, each `{ name, ask }`, answer once a round, one after the other. Returns their answers, a list
- * for each. The first round warms caches and compilers and is not counted.
+ * Lets `runners`, each `{ name, ask(round) }`, answer once a round, one after the other. Returns their answers, a list
+ * for each. Round 0 warms caches and compilers and is not counted.
  */
 export async function takeTurns(rounds, runners) {
   const answers = runners.map(() => []);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, { name, ask }] of runners.entries()) {
       say(`round ${round}/${rounds}: ${name}`);
-      const answer = await ask();
+      const answer = await ask(round);
       if (round > 0) answers[index].push(answer);
     }
   }

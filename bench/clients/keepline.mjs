@@ -8,7 +8,7 @@ import { works } from "../works.mjs";
 export const name = "keepline client.request";
 
 export async function start(url, sockets, { method, headers, body } = works.get, options = {}) {
-  const client = new Client({ maxSockets: sockets, ...options });
+  const client = new Client({ maxSockets: sockets, maxFreeSockets: sockets, ...options });
   const plain = method === "GET" ? undefined : { method, headers, body };
   return {
     client,

@@ -6,6 +6,8 @@ import tls from "node:tls";
 import { works } from "../works.mjs";
 
 export const name = "raw sockets";
+/** All sockets are opened at the start. */
+export const opensAtStart = true;
 
 /** Bytes of a response, of which `buffer` holds the beginning. */
 function bytesOf(buffer, length) {

@@ -87,6 +87,8 @@ export function report({ rounds, requests, delay, service }, { results }) {
   ];
 }
 
+export const unit = "median time of a request, ms";
+
 export const bars = ({ results }) =>
   results.map(({ key, name, p50Msecs: { median, min, max } }) => ({ key, name, median, min, max }));
 

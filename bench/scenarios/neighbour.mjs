@@ -18,7 +18,7 @@ const delayMsecs = 20;
 const interactive = 100;
 const everyMsecs = 30;
 
-export const title = "neighbour";
+export const title = "a noisy neighbour";
 export const summary = "how long interactive requests wait behind a batch to the same origin";
 export const options = {
   rounds: whole(1, 100, 3, "rounds, after one that warms up"),
@@ -87,7 +87,8 @@ export function report({ rounds, requests, sockets }, { idealMsecs, results, ref
     count(each.mostOpen),
   ]);
   return [
-    `neighbour, ${sockets} sockets, ${rounds} rounds, Node ${process.version}`,
+    title,
+    `${sockets} sockets, ${rounds} rounds`,
     `${count(requests)} batch requests at once, ${interactive} interactive ones every ${everyMsecs} ms from then on; the origin answers after ${delayMsecs} ms.`,
     `Latency of the interactive ones, ms; duration of the batch, s, and its ratio to the ideal for all requests, ${figure(idealMsecs / 1_000, 2)} s`,
     block(["client", "p50", "p99", "max", "batch, s", "min–max", "to ideal", "most sockets"], rows),

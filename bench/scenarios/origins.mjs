@@ -17,7 +17,7 @@ const earlyRequests = 15;
 /** Until connections end, when pools are to go; and how long that is waited for. */
 const expiry = { keepAliveMsecs: 1_000, mostMsecs: 60_000 };
 
-export const title = "origins";
+export const title = "many origins";
 export const summary = "what a request costs among 10,000 origins, and what each of them takes";
 export const options = {
   rounds: whole(1, 100, 7, "rounds, after one that warms up"),
@@ -126,7 +126,8 @@ export function report({ rounds, requests, origins }, { results, early, dropped 
     kib(each.memory?.external),
   ]);
   return [
-    `origins, ${rounds} rounds of ${count(requests)}, Node ${process.version}`,
+    title,
+    `${rounds} rounds of ${count(requests)}`,
     "CPU time of the client's process per request, its ratios (medians), and KiB per idle connection and its pool",
     block(
       [

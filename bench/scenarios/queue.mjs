@@ -31,7 +31,7 @@ const requestsWithoutCollections = 20_000;
 
 const waitingNote = `undici and node:http settle an aborted request when its turn for a socket comes: the origin answers after ${count(heldMsecs)} ms`;
 
-export const title = "queue";
+export const title = "long queues";
 export const summary = "what a request costs in a queue of 100 and of 100,000; mass aborts";
 export const options = {
   rounds: whole(1, 100, 3, "rounds, after one that warms up"),
@@ -175,7 +175,8 @@ export function report({ rounds, pending, sockets }, found) {
     ]);
   const pauses = ["paused, short", "paused, long"];
   return [
-    `queue, ${sockets} sockets, ${rounds} rounds, Node ${process.version}`,
+    title,
+    `${sockets} sockets, ${rounds} rounds`,
     `CPU time of the client's process per request served, µs: another one joins for each, ${count(served[0].requests)} a round`,
     "(of it, how long collections held the main thread; they also take time of other threads)",
     block([...titles("client"), ...pauses], cpuOf(served)),

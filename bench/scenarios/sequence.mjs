@@ -8,7 +8,7 @@ const clients = ["raw", "keepline", "undici-pool", "undici-agent", "node-http", 
 
 export const title = "one socket, one request after another";
 export const summary = "latency of small GETs on one socket, one after another";
-export const options = loadOptions({ rounds: 7, requests: 4_000, sockets: 1, clients });
+export const options = loadOptions({ requests: 500, sockets: 1, clients });
 export const examples = [["npm run bench -- sequence", "half a minute"]];
 
 export const measure = (settings) => measureLoad(settings, { isTimed: true });
@@ -30,6 +30,8 @@ export function report(settings, { results }) {
     },
   ];
 }
+
+export const unit = "median time of a request, µs";
 
 export const bars = ({ results }) =>
   results.map(({ key, name, p50Micros: { median, min, max } }) => ({

@@ -32,7 +32,7 @@ const all = runnable([
 export const get = loadScenario({
   title: "small GET",
   summary: "CPU time of a small GET over reused sockets, all clients",
-  example: ["npm run bench -- get --rounds 3 --requests 5000 --only keepline,undici-agent", ""],
+  example: ["npm run bench -- get --rounds 9 --only keepline,undici-agent", ""],
   usual: { clients: all },
   targets: (found) => [
     ...target("small GET, to raw sockets", ratioTo(found, "raw"), 1.45),
@@ -74,7 +74,7 @@ export const body = loadScenario({
   title: "GET answered with 64 KiB",
   summary: "CPU time of a GET whose answer has 64 KiB of text",
   example: ["npm run bench -- body", "about a minute"],
-  usual: { clients: closest, requests: 3_000 },
+  usual: { clients: closest, requests: 300 },
   work: "body",
 });
 
@@ -82,5 +82,5 @@ export const sockets = loadScenario({
   title: "small GET over 500 sockets",
   summary: "CPU time of a small GET over 500 sockets, all in use",
   example: ["npm run bench -- sockets", "about a minute"],
-  usual: { clients: closest, sockets: 500 },
+  usual: { clients: closest, sockets: 500, requests: 2_000 },
 });

@@ -4,12 +4,13 @@ import { someOf, whole } from "../options.mjs";
 import { start } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, figure, range } from "../table.mjs";
+import { target } from "../targets.mjs";
 
 const clients = ["raw", "keepline", "undici", "node-http", "fetch"];
 /** What the ratios are to: the way of undici that users take first. */
 const baseline = { download: "undici: for await", upload: "undici: Readable" };
 
-export const title = "transfer";
+export const title = "large bodies";
 export const summary =
   "CPU time of a large download and upload, by each way to read and to send one";
 export const options = {
@@ -59,7 +60,8 @@ export async function measure({ rounds, megabytes, only }) {
 
 export function report({ rounds, megabytes }, { results }) {
   return [
-    `bodies of ${megabytes} MB, ${rounds} rounds, Node ${process.version}`,
+    `bodies of ${megabytes} MB`,
+    `Bodies of ${megabytes} MB, ${rounds} rounds`,
     "CPU time of the client's process per gigabyte, s, and its ratio (median of the rounds)",
     ...["download", "upload"].flatMap((direction) => [
       block(
@@ -75,5 +77,47 @@ export function report({ rounds, megabytes }, { results }) {
           ]),
       ),
     ]),
+  ];
+}
+
+export const unit = "CPU time a gigabyte, s";
+
+export const bars = ({ results }) =>
+  results.map(({ direction, name, cpuSeconds: { median, min, max } }) => ({
+    key: name.split(" ")[0].replace(":", ""),
+    name: `${name}, ${direction}`,
+    median,
+    min,
+    max,
+  }));
+
+export function targets({ results }) {
+  const ratio = (direction, name) =>
+    results.find((each) => each.direction === direction && each.name === name)?.ratio?.median ??
+    null;
+  const upload = results.find(
+    (each) => each.direction === "upload" && each.name === "keepline: iterable",
+  );
+  return [
+    ...target(
+      "download, borrowed chunks, to undici for await",
+      ratio("download", "keepline: forEachChunk"),
+      0.4,
+    ),
+    ...target(
+      "download, for await, to the same with undici",
+      ratio("download", "keepline: for await"),
+      0.95,
+    ),
+    ...target(
+      "upload, async iterable, to undici Readable",
+      ratio("upload", "keepline: iterable"),
+      0.9,
+    ),
+    ...target(
+      "upload, memory grown, MB",
+      upload === undefined ? null : upload.grownBytes.max / 1e6,
+      32,
+    ),
   ];
 }
