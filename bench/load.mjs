@@ -8,9 +8,6 @@ import { ratioOf, spreadOf, takeTurns } from "./rounds.mjs";
 import { kinds, openSite, usualKind } from "./site.mjs";
 import { count, figure, range } from "./table.mjs";
 
-/** Requests of the round that is not counted: until compilers have done most of what they will. */
-const warmUp = 8_000;
-
 /** The options of such a scenario, with its own usual values and clients. */
 export const loadOptions = ({ rounds = 30, requests = 1_000, sockets = 50, clients }) => ({
   rounds: whole(1, 100, rounds, "rounds, after one that warms up"),
@@ -38,8 +35,7 @@ export async function measureLoad(
       key,
       name: child.ready.name,
       child,
-      ask: (round) =>
-        child.ask({ requests: round === 0 ? Math.max(requests, warmUp) : requests, isTimed }),
+      ask: (round) => child.ask({ requests, isTimed, isWarmUp: round === 0 }),
     });
   }
   const answers = await takeTurns(rounds, runners);

@@ -103,7 +103,7 @@ export async function writeDocs() {
 }
 
 /** The numbers of docs/performance/ by version of Node.js, the oldest first. */
-function documentedNumbers() {
+export function documentedNumbers() {
   return fs
     .readdirSync(documented)
     .map((name) => /^node-(\d+)\.json$/.exec(name)?.[1])
@@ -113,7 +113,7 @@ function documentedNumbers() {
 }
 
 /** `text` with what stands between `<!-- bench: NAME -->` and `<!-- /bench -->` written anew; what was not measured is left out. */
-const withNumbers = (text, all) =>
+export const withNumbers = (text, all) =>
   text.replaceAll(
     /(<!-- bench: (\w+)(?: (\d+))? -->\n).*?(<!-- \/bench -->)/gs,
     (_, begin, name, node, end) => `${begin}${partOf(name, node, all)}${end}`,

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { clientRules } from "../src/client/options.ts";
 import type { Rule } from "../src/core/rules.ts";
 import * as keepline from "../src/index.ts";
@@ -86,6 +87,16 @@ test("every test file that SECURITY.md names exists, and every section names one
   const [, ...sections] = security.split(/^### /m);
   assert.ok(sections.length >= 9);
   for (const section of sections) assert.match(section, /^\*Tests\.\* `(src|test)\/.*\.test\.ts`/m);
+});
+
+test("the tables of docs/performance.md are those of its numbers", async () => {
+  const file = pathToFileURL(join(root, "bench/results.mjs")).href;
+  const { documentedNumbers, withNumbers } = (await import(file)) as {
+    documentedNumbers: () => unknown;
+    withNumbers: (text: string, numbers: unknown) => string;
+  };
+  const text = readFileSync(join(root, "docs/performance.md"), "utf8");
+  assert.equal(text, withNumbers(text, documentedNumbers()), "npm run bench -- --draw");
 });
 
 /** The modules of the package, each with its source. */
