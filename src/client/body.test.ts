@@ -16,7 +16,7 @@ test("a body in tiny pieces is held in few, in the order in which they came", as
     const body = new IncomingBody(owner);
     const sent = Buffer.from(Array.from({ length: 30_000 }, (_, index) => index % 251));
     const received: Buffer[] = [];
-    const iterator = new ClientBody(body, [])[Symbol.asyncIterator]();
+    const iterator = new ClientBody(body, { rawHeaders: [] })[Symbol.asyncIterator]();
     let count = 0;
     for (let at = 0; at < sent.length; at++) {
       body.push(sent.subarray(at, at + 1));
@@ -72,7 +72,7 @@ for (const [name, begin] of begins) {
 
 test("a body that nobody reads does not hold the program's side", async () => {
   const body = new IncomingBody(owner);
-  const ref = (() => new WeakRef(new ClientBody(body, [])))();
+  const ref = (() => new WeakRef(new ClientBody(body, { rawHeaders: [] })))();
   body.push(Buffer.from("piece"));
   assert.equal(await isCollected(ref), true);
   assert.equal(body.isNeglected, true);

@@ -6,6 +6,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { Readable, type Writable } from "node:stream";
 import { invalidOption, wholeNumber } from "../core/rules.ts";
+import type { ResponseHead } from "../http1/parser.ts";
 import { type IncomingBody, mostHeldBytes } from "./incoming-body.ts";
 import type { CallSite } from "./leaks.ts";
 import { sinkFor } from "./sink.ts";
@@ -55,12 +56,13 @@ export interface ResponseBody extends AsyncIterable<Buffer> {
 /** What `response.body` is. Nothing on the pool's side references it, but a read that is under way. */
 export class ClientBody implements ResponseBody {
   readonly #incoming: IncomingBody;
-  readonly #rawHeaders: readonly string[];
+  readonly #head: Pick<ResponseHead, "rawHeaders">;
   #callSite: CallSite | null = null;
 
-  constructor(incoming: IncomingBody, rawHeaders: readonly string[]) {
+  /** `head`: asked for its fields when they are needed. */
+  constructor(incoming: IncomingBody, head: Pick<ResponseHead, "rawHeaders">) {
     this.#incoming = incoming;
-    this.#rawHeaders = rawHeaders;
+    this.#head = head;
   }
 
   /** Has `body` keep `callSite`, which must not outlive it: see `CallSite`. */
@@ -94,7 +96,7 @@ export class ClientBody implements ResponseBody {
   }
 
   blob(): Promise<Blob> {
-    const type = contentType(this.#rawHeaders);
+    const type = contentType(this.#head.rawHeaders);
     return this.#whole((pieces) => new Blob(pieces as Buffer<ArrayBuffer>[], { type }));
   }
 

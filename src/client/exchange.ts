@@ -164,7 +164,7 @@ export class Exchange
     delivery.firstByteAt = now;
     this.place?.responded(now - delivery.sentAt);
     const body = new IncomingBody(this);
-    const clientBody = new ClientBody(body, head.rawHeaders);
+    const clientBody = new ClientBody(body, head);
     delivery.responseBody = body;
     delivery.clientBody = clientBody;
     this.#resolve(new ClientResponse(head, clientBody, this));

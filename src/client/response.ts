@@ -49,20 +49,27 @@ export interface ResponseOwner {
 /** A response. Its head is complete; its body may still arrive. */
 export class ClientResponse {
   readonly statusCode: number;
-  readonly statusText: string;
-  /** Names and values in turn, as received. */
-  readonly rawHeaders: readonly string[];
   readonly body: ResponseBody;
+  readonly #head: ResponseHead;
   readonly #owner: ResponseOwner;
   #headers: ResponseHeaders | null = null;
 
   /** For keepline: made with each response head. */
   constructor(head: ResponseHead, body: ResponseBody, owner: ResponseOwner) {
     this.statusCode = head.statusCode;
-    this.statusText = head.statusText;
-    this.rawHeaders = head.rawHeaders;
+    this.#head = head;
     this.body = body;
     this.#owner = owner;
+  }
+
+  /** The reason phrase, as received; often empty. */
+  get statusText(): string {
+    return this.#head.statusText;
+  }
+
+  /** Names and values in turn, as received. */
+  get rawHeaders(): readonly string[] {
+    return this.#head.rawHeaders;
   }
 
   /** Header fields by lower-case name. */

@@ -103,12 +103,6 @@ export class FieldScanner {
     return digits - 111 * 0x30;
   }
 
-  /** The reason phrase of the head in `text`, possibly empty. */
-  get statusText(): string {
-    // Not substring(): without the space, the end lies before the start.
-    return this.text.slice(REASON_START, this.firstField - 2);
-  }
-
   /** The x of HTTP/1.x of the head in `text`. */
   get minorVersion(): 0 | 1 {
     return this.text.charCodeAt(VERSION_DIGIT) === 0x30 ? 0 : 1;
@@ -330,4 +324,10 @@ function isStatusByte(offset: number, byte: number): boolean {
   return offset === VERSION_DIGIT
     ? byte === 0x30 || byte === 0x31
     : byte === STATUS_START.charCodeAt(offset);
+}
+
+/** The reason phrase of a head whose fields begin at `firstField`, possibly empty. */
+export function reasonPhrase(text: string, firstField: number): string {
+  // Not substring(): without the space, the end lies before the start.
+  return text.slice(REASON_START, firstField - 2);
 }

@@ -3,7 +3,7 @@
  * allowed together, how the body ends (RFC 9112 6), whether the connection lives on (RFC 9112 9.3).
  * Whatever two parsers could read differently is refused.
  */
-import { type FieldScanner, quote } from "./fields.ts";
+import { type FieldScanner, quote, reasonPhrase } from "./fields.ts";
 
 /** How a body ends: it has none, has a length, has a last chunk, or ends with the connection. Behind a `tunnel` there is no HTTP. */
 export type BodyFraming = "none" | "length" | "chunked" | "close" | "tunnel";
@@ -41,7 +41,6 @@ export function readHead(
   asksForTunnel = false,
 ): ResponseHead | string {
   const { text, marks, markCount, statusCode, minorVersion } = scanner;
-  const rawHeaders: string[] = [];
   let contentLength = -1;
   let isChunked = false;
   let saysClose = false;
@@ -51,12 +50,12 @@ export function readHead(
   for (let mark = 0; mark < markCount; mark += 3) {
     const colon = marks[mark]!;
     const lineEnd = marks[mark + 2]!;
-    const name = text.substring(nameStart, colon);
-    const value = text.substring(marks[mark + 1]!, valueEnd(text, marks[mark + 1]!, lineEnd));
-    rawHeaders.push(name, value);
+    const valueStart = marks[mark + 1]!;
     // The length tells most other names apart for nothing.
     switch (colon - nameStart) {
-      case 10:
+      case 10: {
+        const name = text.substring(nameStart, colon);
+        const value = fieldValue(text, valueStart, lineEnd);
         if (isName(name, "connection", "Connection")) {
           const option = connectionOption(value);
           saysClose ||= option === "close";
@@ -65,10 +64,12 @@ export function readHead(
           keepAliveHeader = keepAliveHeader === null ? value : `${keepAliveHeader}, ${value}`;
         }
         break;
+      }
       case 14:
-        if (isName(name, "content-length", "Content-Length")) {
+        if (isName(text.substring(nameStart, colon), "content-length", "Content-Length")) {
           // Equal ones too, which RFC 9112 6.3 would let pass: nothing good sends two.
           if (contentLength !== -1) return "more than one Content-Length";
+          const value = fieldValue(text, valueStart, lineEnd);
           contentLength = parseLength(value);
           if (contentLength === -1) return `Content-Length is not a byte count: ${quote(value)}`;
           if (endsInTab(text, lineEnd)) return "a tab after the value of Content-Length";
@@ -76,13 +77,14 @@ export function readHead(
         break;
       case 16:
         // No standard, but who sends it means it; a wrong guess costs one connection.
-        if (isName(name, "proxy-connection", "Proxy-Connection")) {
-          saysClose ||= connectionOption(value) === "close";
+        if (isName(text.substring(nameStart, colon), "proxy-connection", "Proxy-Connection")) {
+          saysClose ||= connectionOption(fieldValue(text, valueStart, lineEnd)) === "close";
         }
         break;
       case 17:
-        if (isName(name, "transfer-encoding", "Transfer-Encoding")) {
+        if (isName(text.substring(nameStart, colon), "transfer-encoding", "Transfer-Encoding")) {
           if (isChunked) return "more than one Transfer-Encoding";
+          const value = fieldValue(text, valueStart, lineEnd);
           if (value !== "chunked" && value.toLowerCase() !== "chunked") {
             return `Transfer-Encoding is not just chunked: ${quote(value)}`;
           }
@@ -125,42 +127,94 @@ export function readHead(
     framing = "length";
   }
   const persists = !saysClose && (minorVersion === 1 || saysKeepAlive);
-  return {
-    statusCode,
-    statusText: scanner.statusText,
-    minorVersion,
-    rawHeaders,
-    keepAlive: persists && isClear && framing !== "close",
+  return new ScannedHead(
+    scanner,
+    persists && isClear && framing !== "close",
     keepAliveHeader,
     framing,
     contentLength,
-  };
+  );
+}
+
+/** A head whose strings are made when somebody asks for them: few programs look at all fields, and many at none. */
+class ScannedHead implements ResponseHead {
+  readonly statusCode: number;
+  readonly minorVersion: 0 | 1;
+  readonly keepAlive: boolean;
+  readonly keepAliveHeader: string | null;
+  readonly framing: BodyFraming;
+  readonly contentLength: number;
+  readonly #text: string;
+  readonly #marks: readonly number[];
+  readonly #firstField: number;
+  #rawHeaders: string[] | null = null;
+
+  constructor(
+    scanner: FieldScanner,
+    keepAlive: boolean,
+    keepAliveHeader: string | null,
+    framing: BodyFraming,
+    contentLength: number,
+  ) {
+    this.statusCode = scanner.statusCode;
+    this.minorVersion = scanner.minorVersion;
+    this.keepAlive = keepAlive;
+    this.keepAliveHeader = keepAliveHeader;
+    this.framing = framing;
+    this.contentLength = contentLength;
+    this.#text = scanner.text;
+    this.#marks = scanner.marks.slice(0, scanner.markCount);
+    this.#firstField = scanner.firstField;
+  }
+
+  get statusText(): string {
+    return reasonPhrase(this.#text, this.#firstField);
+  }
+
+  get rawHeaders(): string[] {
+    this.#rawHeaders ??= fieldsOf(this.#text, this.#marks, this.#marks.length, this.#firstField);
+    return this.#rawHeaders;
+  }
+}
+
+/** Names and values in turn. */
+function fieldsOf(
+  text: string,
+  marks: readonly number[],
+  markCount: number,
+  firstField: number,
+): string[] {
+  const fields: string[] = [];
+  let nameStart = firstField;
+  for (let mark = 0; mark < markCount; mark += 3) {
+    const lineEnd = marks[mark + 2]!;
+    const name = text.substring(nameStart, marks[mark]!);
+    fields.push(name, fieldValue(text, marks[mark + 1]!, lineEnd));
+    nameStart = lineEnd + 2;
+  }
+  return fields;
 }
 
 /** Reads a scanned trailer section, flat as `rawHeaders`. Returns what is wrong if it is refused. */
 export function readTrailers(scanner: FieldScanner): string[] | string {
-  const { text, marks, markCount } = scanner;
-  const rawTrailers: string[] = [];
-  let nameStart = scanner.firstField;
-  for (let mark = 0; mark < markCount; mark += 3) {
-    const name = text.substring(nameStart, marks[mark]!);
-    const lineEnd = marks[mark + 2]!;
+  const { text, marks, markCount, firstField } = scanner;
+  const rawTrailers = fieldsOf(text, marks, markCount, firstField);
+  for (let index = 0; index < rawTrailers.length; index += 2) {
     // RFC 9110 6.5.1 lets a recipient ignore them; here, behind the framing, they are a trick or a fault.
+    const name = rawTrailers[index] as string;
     const lowerName = name.toLowerCase();
     if (lowerName === "content-length" || lowerName === "transfer-encoding") {
       return `${name} in a trailer section`;
     }
-    const valueStart = marks[mark + 1]!;
-    rawTrailers.push(name, text.substring(valueStart, valueEnd(text, valueStart, lineEnd)));
-    nameStart = lineEnd + 2;
   }
   return rawTrailers;
 }
 
-function valueEnd(text: string, start: number, lineEnd: number): number {
+/** The value from `start`, without the white space before `lineEnd`. */
+function fieldValue(text: string, start: number, lineEnd: number): string {
   let end = lineEnd;
   while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
-  return end;
+  return text.substring(start, end);
 }
 
 function isSpace(code: number): boolean {
