@@ -104,6 +104,7 @@ export async function writeDocs() {
 
 /** The numbers of docs/performance/ by version of Node.js, the oldest first. */
 export function documentedNumbers() {
+  if (!fs.existsSync(documented)) return [];
   return fs
     .readdirSync(documented)
     .map((name) => /^node-(\d+)\.json$/.exec(name)?.[1])
