@@ -174,7 +174,7 @@ describe("the command", { concurrency: 2 }, () => {
       ["--rate 5 --sweep maxSockets=5,5", 2, /a value is given twice/],
       ["--rate 5 --sweep maxSockets", 2, /--sweep must be OPTION=VALUE/],
       [
-        "--rate 5 --sweep maxSockets=1 --sweep maxPending=1 --sweep weight=1",
+        "--rate 5 --sweep maxSockets=1 --sweep maxPending=1 --sweep maxFreeSockets=1",
         2,
         /may be given twice, not 3 times/,
       ],
@@ -219,6 +219,8 @@ describe("the command", { concurrency: 2 }, () => {
         },
       );
     }
+    const help = await keepline(["--help"]);
+    for (const text of help.out.split("\n")) assert.ok(text.length <= 80, text);
     const { code, out, err } = await keepline(["--rate", "0"]);
     assert.deepEqual([code, out], [2, ""]);
     assert.match(err, /^keepline simulate: --rate must be [^\n]+\n$/);

@@ -44,16 +44,16 @@ const assignment = (doc: string, allowed: string): Option<readonly [string, stri
 const options = {
   trace: {
     ...fileOption(
-      "requests that were recorded: JSON Lines, HAR, or an access log; - is standard input",
+      "recorded requests: JSON Lines, HAR, access log; - stdin",
       "the name of a file that there is, or -",
     ),
     parse: (text) => (text === "-" || existsSync(text) ? text : null),
   } satisfies Option<string>,
   format: words("what the trace is (auto)", "auto", "keepline", "har", "clf", "json-log"),
-  "skip-bad-lines": flag("leave out lines of a trace that cannot be read, instead of failing"),
+  "skip-bad-lines": flag("leave out lines of a trace that cannot be read"),
   rate: {
     value: "N",
-    doc: "instead of a trace: so many requests a second, at random",
+    doc: "or made-up requests: so many a second",
     allowed: "a number above 0, up to 1000000",
     parse: (text) => {
       const number = /^\d{1,7}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
@@ -61,7 +61,7 @@ const options = {
     },
   } satisfies Option<number>,
   pattern: words(
-    "how they come: all the same, in bursts once a second, or up and down once (poisson)",
+    "they come as poisson, bursts or diurnal (poisson)",
     "poisson",
     "bursts",
     "diurnal",
@@ -69,17 +69,17 @@ const options = {
   for: durationOption("for so long (10m)"),
   origin: {
     value: "URL",
-    doc: "where requests go of which nothing else is known (http://origin.test)",
+    doc: "where requests go (http://origin.test)",
     allowed: "an origin such as https://api.example.com",
     parse: (text) =>
       /^https?:\/\/[^/\s@?#]+\/?$/i.test(text) && URL.canParse(text) ? new URL(text).origin : null,
   } satisfies Option<string>,
   service: durationOption("what the server takes for a request, on average (10ms)"),
   "round-trip": durationOption("to the server and back (1ms)"),
-  "server-idle": durationOption("the server closes a connection that was idle for so long (never)"),
+  "server-idle": durationOption("the server closes connections idle for so long (never)"),
   "server-hint": flag("and says so, by Keep-Alive: timeout=…"),
   scenario: fileOption(
-    "all of it from a JSON or JavaScript file: workload, network, servers, settings",
+    "what to simulate, as JSON or JavaScript: see the docs",
     "the name of a file that there is",
   ),
   settings: fileOption(
@@ -106,23 +106,23 @@ const mostCells = 400;
 /** The command. */
 export const simulation: Command = optionsCommand({
   name: "simulate",
-  summary: "try settings on recorded or made-up requests, without sending any",
+  summary: "try settings on recorded or made-up requests",
   usage: "(--trace FILE | --rate N | --scenario FILE) [OPTIONS]",
   options,
   examples: [
     [
-      "keepline simulate --rate 50 --sweep maxFreeSockets=1,2,5,10,20 --sweep keepAliveMsecs=1s,5s,15s,60s",
-      "how churn, idle sockets and response times depend on two settings",
+      "keepline simulate --rate 50 --sweep maxSockets=5,10,20",
+      "churn, idle sockets and response times by one setting, or two",
     ],
     [
-      "keepline simulate --trace access.log --set maxSockets=20 --set keepAliveMsecs=4s",
+      "keepline simulate --trace access.log --set maxSockets=20",
       "one setting, on what was recorded",
     ],
     [
-      "keepline simulate --trace requests.jsonl --settings keepline.config.js --sweep maxSockets=5,10,20,40 --html report.html",
+      "keepline simulate --scenario calls.js --sweep maxSockets=5,9 --html o.html",
       "with a report to look at in a browser",
     ],
-    ["keepline simulate --scenario scenario.json --json > found.json", "for programs"],
+    ["keepline simulate --scenario calls.json --json > found.json", "for programs"],
   ],
   notes: [
     "The client's decisions are those of the library; its network and its servers are as they are described. Durations are " +

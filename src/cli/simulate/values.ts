@@ -43,7 +43,7 @@ export function parseSetting(option: string, text: string, where: string): unkno
   const name = path.at(-1) ?? "";
   // In a lane some options are the same by name, and mean the lane's own.
   const isOfLane = path.at(-3) === "lanes";
-  const table: typeof rules = isOfLane ? laneRules : rules;
+  const table: typeof rules = isOfLane ? laneRules : liveRules;
   const rule = Object.hasOwn(table, name) ? table[name] : undefined;
   const isPlace = path.length === 1 || path[0] === "services";
   if (rule === undefined || !isPlace) {
