@@ -13,7 +13,7 @@ import type { TraceWorkload } from "../workload.ts";
 import { TraceError } from "./error.ts";
 import type { TraceFormat, TraceRecord, TraceSource } from "./format.ts";
 import { harRecords } from "./har.ts";
-import { LineCutter, longestHar, looksLikeHar } from "./lines.ts";
+import { LineCutter, longestHar, looksLikeHar, tooLargeHar } from "./lines.ts";
 import {
   BadLine,
   clfParser,
@@ -238,10 +238,7 @@ export class TraceArrivals implements Arrivals {
   #addToHar(line: string): void {
     this.#harLength += line.length + 1;
     if (this.#harLength > longestHar) {
-      throw new TraceError(
-        null,
-        "the HAR file is larger than 256 MiB, and it can only be read wholly",
-      );
+      throw new TraceError(null, tooLargeHar);
     }
     this.#har?.push(line);
   }

@@ -6,8 +6,12 @@ import { TraceError } from "./error.ts";
 
 /** A longer line is no line of a trace. */
 const longestLine = 1 << 20;
+/** So much of a text shows whether it may be a HAR file. */
+const headLength = 4_096;
 /** A HAR file is one value, and held wholly. */
 export const longestHar = 256 << 20;
+
+export const tooLargeHar = "the HAR file is larger than 256 MiB, and it can only be read wholly";
 
 /** First bytes of what is often given by mistake. */
 const magics: readonly (readonly [bytes: readonly number[], what: string])[] = [
@@ -23,6 +27,8 @@ export class LineCutter {
   count = 0;
   readonly #decoder = new TextDecoder();
   #rest = "";
+  /** How the rest begins: to look at it there would put its pieces together each time. */
+  #restHead = "";
   #isFirst = true;
 
   /**
@@ -46,11 +52,13 @@ export class LineCutter {
     const [first = "", ...others] = lines;
     if (others.length === 0) {
       this.#rest += first;
+      if (this.#restHead.length < headLength) this.#restHead += first.slice(0, headLength);
       this.#checkLength();
       return [];
     }
     lines[0] = this.#rest + first;
     this.#rest = lines.pop() as string;
+    this.#restHead = this.#rest.slice(0, headLength);
     this.count += lines.length;
     this.#checkLength();
     return lines;
@@ -67,7 +75,10 @@ export class LineCutter {
 
   #checkLength(): void {
     if (this.#rest.length <= longestLine) return;
-    if (this.#rest.length <= longestHar && looksLikeHar(this.#rest.slice(0, 4_096))) return;
+    if (looksLikeHar(this.#restHead)) {
+      if (this.#rest.length <= longestHar) return;
+      throw new TraceError(null, tooLargeHar);
+    }
     const words = "is longer than 1 MiB: this is no trace with a request a line";
     throw new TraceError(this.count + 1, words);
   }

@@ -264,8 +264,8 @@ test("five gigabytes of anything end soon: at a limit, or where they stop being 
   await assertFails({ source: endless("\0", piece) }, /NUL byte/, 1);
   await assertFails(
     { source: endless('{"log":', " ".repeat(64 << 20)) },
-    /is longer than 1 MiB|larger than 256 MiB/,
-    1,
+    /larger than 256 MiB/,
+    null,
   );
   assert.ok(read < 10);
 
