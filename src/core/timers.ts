@@ -37,6 +37,8 @@ export class Timers {
   readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(slotCount * unitOf.length).fill(
     null,
   );
+  /** For each level two words of 32 slots: a bit is set when something was put in its slot, and taken back when the slot is found empty. */
+  readonly #used = new Int32Array(2 * unitOf.length);
   readonly #wake: (at: Msecs) => void;
 
   constructor(wake: (at: Msecs) => void) {
@@ -108,6 +110,8 @@ export class Timers {
     deadline.later = first;
     if (first !== null) first.sooner = deadline;
     this.#slots[slot] = deadline;
+    const word = slot >>> 5;
+    this.#used[word] = (this.#used[word] as number) | (1 << (slot & 31));
     return turn * unit(level);
   }
 
@@ -130,13 +134,34 @@ export class Timers {
     let next = Number.POSITIVE_INFINITY;
     for (let level = 0; level < unitOf.length; level++) {
       const turn = Math.floor(this.#tick / unit(level));
-      for (let ahead = 1; ahead <= slotCount; ahead++) {
-        if (this.#slots[level * slotCount + ((turn + ahead) % slotCount)] == null) continue;
-        next = Math.min(next, (turn + ahead) * unit(level));
-        break;
-      }
+      const ahead = this.#slotsAhead(level, turn % slotCount);
+      if (ahead > 0) next = Math.min(next, (turn + ahead) * unit(level));
     }
     return next;
+  }
+
+  /** How many slots behind `slot` of `level` the next one comes that holds something, going round: 1 to 64; 0 when none does. */
+  #slotsAhead(level: number, slot: number): number {
+    const start = (slot + 1) % slotCount;
+    // Of the word of `start` what comes from there on, then the other word, then the rest.
+    const atOrBehind = -1 << (start & 31);
+    for (let part = 0; part < 3; part++) {
+      const half = ((start >>> 5) + part) & 1;
+      const word = 2 * level + half;
+      let bits = this.#used[word] as number;
+      if (part === 0) bits &= atOrBehind;
+      else if (part === 2) bits &= ~atOrBehind;
+      while (bits !== 0) {
+        const lowest = bits & -bits;
+        const found = 32 * half + 31 - Math.clz32(lowest);
+        if (this.#slots[level * slotCount + found] !== null) {
+          return ((found - start + slotCount) % slotCount) + 1;
+        }
+        this.#used[word] = (this.#used[word] as number) & ~lowest;
+        bits &= ~lowest;
+      }
+    }
+    return 0;
   }
 }
 
