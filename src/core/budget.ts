@@ -8,7 +8,7 @@ import type { Line } from "./line.ts";
 import type { Marks } from "./marks.ts";
 import type { PendingRequest } from "./pending.ts";
 
-/** A connection's place in one idle list. */
+/** A connection's place in one idle list: in that of its origin it stands itself. */
 export interface IdleLink<R extends PendingRequest, T> {
   readonly connection: Connection<R, T>;
   longer: IdleLink<R, T> | null;
@@ -17,7 +17,6 @@ export interface IdleLink<R extends PendingRequest, T> {
 
 /** Idle connections in the order in which they became idle. */
 export class IdleList<R extends PendingRequest, T> {
-  count = 0;
   #longest: IdleLink<R, T> | null = null;
   #shortest: IdleLink<R, T> | null = null;
 
@@ -36,7 +35,6 @@ export class IdleList<R extends PendingRequest, T> {
     if (this.#shortest === null) this.#longest = link;
     else this.#shortest.shorter = link;
     this.#shortest = link;
-    this.count++;
   }
 
   /** Puts a link in its place by when it became idle. */
@@ -54,7 +52,6 @@ export class IdleList<R extends PendingRequest, T> {
     if (longer === null) this.#longest = link;
     else longer.shorter = link;
     if (shorter !== null) shorter.longer = link;
-    this.count++;
   }
 
   remove(link: IdleLink<R, T>): void {
@@ -63,7 +60,6 @@ export class IdleList<R extends PendingRequest, T> {
     if (link.shorter === null) this.#shortest = link.longer;
     else link.shorter.longer = link.longer;
     link.longer = link.shorter = null;
-    this.count--;
   }
 }
 
@@ -93,7 +89,12 @@ export class Budget<R extends PendingRequest, T> {
   committed = 0;
   /** The next wider budget. Changed by `moveTo` alone. */
   parent: Budget<R, T> | null;
+  /** Of `open`: those that are idle. */
+  idleCount = 0;
+  /** The idle connections of an origin; above, only where there is a limit to make room under: see `listsIdle`. */
   readonly idle = new IdleList<R, T>();
+  /** Above origins: `idle` is kept. In a list of many origins each connection stands between those of others, which have left the caches. */
+  listsIdle: boolean;
   /** Who waits for a place here; null where one pool has all of it. */
   line: Line<R, T> | null = null;
 
@@ -101,11 +102,12 @@ export class Budget<R extends PendingRequest, T> {
     this.name = name;
     this.limit = limit;
     this.parent = parent;
+    this.listsIdle = limit !== Number.POSITIVE_INFINITY;
   }
 
   /** Sockets that carry a request: busy and draining ones. */
   get busy(): number {
-    return this.open - this.idle.count - this.dialing;
+    return this.open - this.idleCount - this.dialing;
   }
 
   get isFull(): boolean {
@@ -157,14 +159,14 @@ export class Budget<R extends PendingRequest, T> {
   /** Marks what is so now, here and above. */
   note(): void {
     for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-      each.marks?.note(each.open, each.idle.count, each.busy, each.pending);
+      each.marks?.note(each.open, each.idleCount, each.busy, each.pending);
     }
   }
 
   /** Counts under another budget from now on, with the idle ones of `connections`. The limits there may be exceeded then. */
   moveTo(parent: Budget<R, T>, connections: Iterable<Connection<R, T>>): void {
     const idle = [...connections].filter((each) => each.state.kind === "idle");
-    for (const { idleLinks } of idle) this.removeIdle(idleLinks);
+    for (const each of idle) this.removeIdle(each);
     for (let each = this.parent; each !== null; each = each.parent) {
       each.open -= this.open;
       each.dialing -= this.dialing;
@@ -177,34 +179,55 @@ export class Budget<R extends PendingRequest, T> {
       each.pending += this.pending;
       each.mostOpen = Math.max(each.mostOpen, each.open);
     }
-    for (const { idleLinks } of idle) {
+    for (const connection of idle) {
+      this.idleCount++;
+      this.idle.insert(connection);
       let level = 0;
-      for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-        each.idle.insert(idleLinks[level++] as IdleLink<R, T>);
+      for (let each: Budget<R, T> | null = parent; each !== null; each = each.parent) {
+        each.idleCount++;
+        if (each.listsIdle) each.idle.insert(connection.linkAbove(level));
+        level++;
       }
     }
   }
 
-  /** The links that a connection under this budget needs, from here upwards. */
-  links(connection: Connection<R, T>): IdleLink<R, T>[] {
-    const links: IdleLink<R, T>[] = [];
-    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-      links.push({ connection, longer: null, shorter: null });
+  /** Above origins, after `limit` was changed: idle connections are listed where there is one. `all`: those that it may have. */
+  relist(all: () => readonly Connection<R, T>[]): void {
+    const listsIdle = this.limit !== Number.POSITIVE_INFINITY;
+    if (this.listsIdle === listsIdle) return;
+    this.listsIdle = listsIdle;
+    const level = this.parent === null ? 1 : 0;
+    const idle = all().filter(({ state, pool }) => {
+      const { parent } = pool.budget;
+      return state.kind === "idle" && (parent === this || parent?.parent === this);
+    });
+    for (const connection of idle.sort((one, other) => idleSince(one) - idleSince(other))) {
+      if (listsIdle) this.idle.push(connection.linkAbove(level));
+      else this.idle.remove(connection.linkAbove(level));
     }
-    return links;
   }
 
-  addIdle(links: readonly IdleLink<R, T>[]): void {
+  /** `connection` is idle from now on. */
+  addIdle(connection: Connection<R, T>): void {
+    this.idleCount++;
+    this.idle.push(connection);
     let level = 0;
-    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-      each.idle.push(links[level++] as IdleLink<R, T>);
+    for (let each = this.parent; each !== null; each = each.parent) {
+      each.idleCount++;
+      if (each.listsIdle) each.idle.push(connection.linkAbove(level));
+      level++;
     }
   }
 
-  removeIdle(links: readonly IdleLink<R, T>[]): void {
+  /** `connection` is idle no more. */
+  removeIdle(connection: Connection<R, T>): void {
+    this.idleCount--;
+    this.idle.remove(connection);
     let level = 0;
-    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-      each.idle.remove(links[level++] as IdleLink<R, T>);
+    for (let each = this.parent; each !== null; each = each.parent) {
+      each.idleCount--;
+      if (each.listsIdle) each.idle.remove(connection.linkAbove(level));
+      level++;
     }
   }
 }

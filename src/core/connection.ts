@@ -29,7 +29,7 @@ export type ConnectionState =
 export const busyOnce: ConnectionState = { kind: "busy", leases: 1 };
 
 /** One connection. `T` is what the driver keeps with it: its socket. */
-export class Connection<R extends PendingRequest, T> extends Deadline {
+export class Connection<R extends PendingRequest, T> extends Deadline implements IdleLink<R, T> {
   readonly pool: Pool<R, T>;
   /** Unique within its client. */
   readonly id: number;
@@ -54,8 +54,12 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   leasedAt: Msecs = 0;
   /** While idle: the instant from which on it must not be used. */
   usableUntil: Msecs = 0;
-  /** Its places in the idle list of every budget above it. */
-  readonly idleLinks: readonly IdleLink<R, T>[];
+  /** In the idle list of its origin: the one that became idle before it. */
+  longer: IdleLink<R, T> | null = null;
+  /** And the one that did after it. */
+  shorter: IdleLink<R, T> | null = null;
+  /** Its places in the idle lists above, by level; null until it has been in one. */
+  #linksAbove: IdleLink<R, T>[] | null = null;
   // With each request of its life it is held and idle again: nothing is made for that.
   /** A request that holds it now. */
   #holder: R | null = null;
@@ -69,7 +73,16 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
     this.pool = pool;
     this.id = id;
     this.state = { kind: "dialing", since: now };
-    this.idleLinks = pool.budget.links(this);
+  }
+
+  get connection(): this {
+    return this;
+  }
+
+  /** Its place in an idle list above that of its origin: of the service (0) or the client (1). */
+  linkAbove(level: number): IdleLink<R, T> {
+    this.#linksAbove ??= [linkOf(this), linkOf(this)];
+    return this.#linksAbove[level] as IdleLink<R, T>;
   }
 
   /** How many requests hold it now. */
@@ -109,4 +122,8 @@ export class Connection<R extends PendingRequest, T> extends Deadline {
   override expire(now: Msecs): void {
     this.pool.connectionExpired(this, now);
   }
+}
+
+function linkOf<R extends PendingRequest, T>(connection: Connection<R, T>): IdleLink<R, T> {
+  return { connection, longer: null, shorter: null };
 }

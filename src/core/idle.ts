@@ -161,7 +161,7 @@ export class IdleConnections<R extends PendingRequest, T> {
   #newerThan(request: R, { failedId }: Resending, now: Msecs): Connection<R, T> | null {
     let each = this.#pool.budget.idle.shortest;
     while (each !== null && (each.id <= failedId || now >= each.usableUntil)) {
-      each = each.idleLinks[0]?.longer?.connection ?? null;
+      each = each.longer?.connection ?? null;
     }
     // Nothing of it was sent yet, but what must not be sent twice is careful at each attempt.
     return each === null || request.isReplayable || this.#isWellInside(each, now) ? each : null;
@@ -188,14 +188,14 @@ export class IdleConnections<R extends PendingRequest, T> {
   #longest(): Connection<R, T> | null {
     const { longest } = this.#pool.budget.idle;
     if (longest === null || longest !== this.scout) return longest;
-    return longest.idleLinks[0]?.shorter?.connection ?? null;
+    return longest.shorter?.connection ?? null;
   }
 
   /** The one that became idle last, beside the scout, whose own hint may have been shorter. */
   #shortest(): Connection<R, T> | null {
     const { shortest } = this.#pool.budget.idle;
     if (shortest === null || shortest !== this.scout) return shortest;
-    return shortest.idleLinks[0]?.longer?.connection ?? null;
+    return shortest.longer?.connection ?? null;
   }
 
   /** One at a time stays until it has outlived the learned limit clearly, or the server closes it. */

@@ -133,8 +133,8 @@ export class Marking<R extends PendingRequest, T> {
   /** The marks of `budget` since `reader` last took them. */
   ofBudget(budget: Budget<R, T>, reader: object): MarkedCounts {
     budget.marks ??= new Marks();
-    const { marks, open, idle, busy, pending } = budget;
-    return marks.take(reader, open, idle.count, busy, pending);
+    const { marks, open, idleCount, busy, pending } = budget;
+    return marks.take(reader, open, idleCount, busy, pending);
   }
 
   /** The marks of `lane` since `reader` last took them. */

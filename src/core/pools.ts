@@ -253,6 +253,8 @@ export class Pools<R extends PendingRequest, T> {
       if (service.configure(policy)) changed.add(service);
       this.#services.set(policy.name, service);
     }
+    const connections = () => pools.flatMap(({ roster }) => [...roster.connections]);
+    for (const { budget } of [this, ...this.#services.values()]) budget.relist(connections);
     const moved: [Pool<R, T>, Handover<R, T>][] = [];
     for (const [index, pool] of pools.entries()) {
       const service = this.#services.get(names[index] as string) as Service<R, T>;

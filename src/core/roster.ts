@@ -42,7 +42,7 @@ export class Roster<R extends PendingRequest, T> {
   }
 
   get idleCount(): number {
-    return this.budget.idle.count;
+    return this.budget.idleCount;
   }
 
   /** Those that carry a request: busy and draining ones. */
@@ -81,7 +81,7 @@ export class Roster<R extends PendingRequest, T> {
         this.#setDialing(this.dialingCount - 1);
         return;
       case "idle":
-        this.budget.removeIdle(connection.idleLinks);
+        this.budget.removeIdle(connection);
         return;
       case "busy":
       case "draining":
@@ -97,7 +97,7 @@ export class Roster<R extends PendingRequest, T> {
   #enter(connection: Connection<R, T>, to: ConnectionState): void {
     switch (to.kind) {
       case "idle":
-        this.budget.addIdle(connection.idleLinks);
+        this.budget.addIdle(connection);
         return;
       case "busy":
         if (to.leases < connection.capacity) {

@@ -268,8 +268,8 @@ function laneStats<R extends PendingRequest, T>(place: PoolLane<R, T>): LaneStat
 }
 
 function socketsOf<R extends PendingRequest, T>(budget: Budget<R, T>): SocketCounts {
-  const { open, idle, busy, dialing } = budget;
-  return { open, idle: idle.count, busy, dialing };
+  const { open, idleCount, busy, dialing } = budget;
+  return { open, idle: idleCount, busy, dialing };
 }
 
 function totalsOf(tally: Tally, lanes: LaneTally): PoolTotals {

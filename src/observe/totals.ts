@@ -82,8 +82,8 @@ export function originParts<R extends PendingRequest, T>(
   const parts = new Map([["*", partOf("*", gone, service.past, new Map(past), null)]]);
   for (const { service: own, origin, budget, tally, lanes } of pools.all) {
     if (own !== service) continue;
-    const { idle, busy, dialing } = budget;
-    const sockets = { idle: idle.count, busy, dialing };
+    const { idleCount, busy, dialing } = budget;
+    const sockets = { idle: idleCount, busy, dialing };
     const places = [...lanes.all].map((each) => [each.lane.name, each.tally] as const);
     const before = parts.get(origin) ?? null;
     parts.set(origin, partOf(origin, sockets, tally, new Map(places), before));

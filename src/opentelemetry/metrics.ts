@@ -240,7 +240,7 @@ function byOrigin(pools: HttpPools) {
   const origins = new Map<string, { idle: number; busy: number; requests: number }>();
   for (const { origin, budget, lanes } of pools.all) {
     const sum = origins.get(origin) ?? { idle: 0, busy: 0, requests: 0 };
-    sum.idle += budget.idle.count;
+    sum.idle += budget.idleCount;
     sum.busy += budget.busy;
     for (const place of lanes.all) sum.requests += place.held + place.queue.count;
     origins.set(origin, sum);

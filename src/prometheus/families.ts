@@ -186,8 +186,8 @@ function addClient(
         for (const [lane, each] of lanes) addLane(families, { ...ofOrigin, lane }, each);
       }
     } else {
-      const { idle, busy, dialing } = service.budget;
-      addSockets(families, own, { idle: idle.count, busy, dialing });
+      const { idleCount, busy, dialing } = service.budget;
+      addSockets(families, own, { idle: idleCount, busy, dialing });
       addTally(families, own, counted.tally);
       for (const [lane, each] of counted.lanes) addLane(families, { ...own, lane }, each);
       const former = counted.tally.formerLanes;

@@ -440,7 +440,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   }
 
   #advance(at: Msecs): void {
-    const { open, idle } = this.pools.budget;
-    this.meter.advance(at, open, idle.count, this.pending);
+    const { open, idleCount } = this.pools.budget;
+    this.meter.advance(at, open, idleCount, this.pending);
   }
 }

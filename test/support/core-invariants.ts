@@ -4,7 +4,6 @@
  * knows; no number that the core keeps is believed.
  */
 import assert from "node:assert/strict";
-import type { IdleList } from "../../src/core/budget.ts";
 import type { Msecs } from "../../src/core/clock.ts";
 import { ConnectError, ConnectTimeoutError, type KeeplineError } from "../../src/core/errors.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
@@ -165,7 +164,7 @@ export class CoreInvariants {
     }
     equal(openOfAll, world.live.size, "connections in pools");
     equal(world.pools.budget.open, world.live.size, "sockets that count for maxTotalSockets");
-    checkIdleList(world.pools.budget.idle, idleOfAll, 2);
+    checkIdle(world.pools.budget, idleOfAll, 2);
     const allPools = [...world.pools.all];
     checkCounts(world.pools.budget, allPools);
     for (const service of world.pools.services) {
@@ -174,7 +173,7 @@ export class CoreInvariants {
       equal(service.budget.open, open, "sockets that count for a service");
       checkCounts(service.budget, pools);
       const idle = idleOfAll.filter((each) => each.pool.service === service);
-      checkIdleList(service.budget.idle, idle, 1);
+      checkIdle(service.budget, idle, 1);
       const { budget } = service;
       holds(
         budget.open <= budget.limit || idle.length === 0,
@@ -225,7 +224,7 @@ export class CoreInvariants {
     equal(pool.roster.dialingCount, dialing, "dialingCount");
     equal(pool.roster.busyCount, busy, "busyCount");
     equal(pool.roster.idleCount, idle.length, "idleCount");
-    checkIdleList(pool.budget.idle, idle, 0);
+    checkIdle(pool.budget, idle, 0);
     holds(idle.length <= pool.options.maxFreeSockets, "more idle sockets than maxFreeSockets");
     const { budget } = pool;
     holds(budget.open <= budget.limit || idle.length === 0, "an idle socket over maxSockets");
@@ -415,7 +414,7 @@ export class CoreInvariants {
     if (queue.uncovered === null || !this.#mayClaim(lane)) return;
     if (pool.budget.isFull && pool.roster.idleCount === 0) return;
     for (const budget of [pool.service.budget, this.#world.pools.budget]) {
-      if (budget.isFull && budget.idle.count === 0) return;
+      if (budget.isFull && budget.idleCount === 0) return;
     }
     const failures = this.#failures.get(pool);
     if (failures !== undefined && failures.count > 1) {
@@ -579,11 +578,11 @@ function checkCounts(budget: ManualPool["budget"], pools: readonly ManualPool[])
   );
 }
 
-/** The list holds exactly `expected`, both ways, by when each became idle. */
-function checkIdleList(
-  list: IdleList<ManualRequest, ManualTransport>,
+/** Exactly `expected` are counted, and listed both ways by when each became idle, where there is a list. */
+function checkIdle(
+  { idle: list, idleCount, limit }: ManualPool["budget"],
   expected: readonly ManualConnection[],
-  level: number,
+  level: 0 | 1 | 2,
 ): void {
   const listed = new Set<ManualConnection>();
   let since = Number.NEGATIVE_INFINITY;
@@ -596,11 +595,13 @@ function checkIdleList(
     holds(state.since >= since, "an idle list is out of order");
     since = state.since;
     last = each;
-    each = each.idleLinks[level]?.shorter?.connection ?? null;
+    const link = level === 0 ? each : each.linkAbove(level - 1);
+    each = link.shorter?.connection ?? null;
   }
   equal(list.shortest, last, "the end of an idle list");
-  equal(list.count, listed.size, "the count of an idle list");
-  equal(listed.size, expected.length, "idle connections on an idle list");
+  equal(idleCount, expected.length, "the count of idle connections");
+  const isListed = level === 0 || limit !== Number.POSITIVE_INFINITY;
+  equal(listed.size, isListed ? expected.length : 0, "idle connections on an idle list");
 }
 
 /** Whether requests of `pool` may be held back from dials: they are looked at again by the clock, or when a dial ends. */

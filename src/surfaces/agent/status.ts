@@ -53,7 +53,7 @@ export function freeSocketsOf(pooling: Pooling): ByName<Socket> {
   return byName(pooling, function* (pool) {
     for (let idle = pool.budget.idle.longest; idle !== null; ) {
       if (idle.transport !== null) yield idle.transport.socket;
-      idle = idle.idleLinks[0]?.shorter?.connection ?? null;
+      idle = idle.shorter?.connection ?? null;
     }
   });
 }
