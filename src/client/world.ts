@@ -83,10 +83,6 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     return this.services.get(name) as ResolvedService;
   }
 
-  maxHeaderBytesOf(service: string): number {
-    return this.services.get(service)?.options.maxHeaderBytes ?? this.options.maxHeaderBytes;
-  }
-
   /** The pool for `target`, made when there is none. */
   poolOf(target: Target, now: Msecs): HttpPool {
     if (target.pool === null || target.pool.isDropped) {

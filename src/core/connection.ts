@@ -46,8 +46,8 @@ export class Connection<R extends PendingRequest, T> extends Deadline implements
   ageJitter = 0;
   /** `Keep-Alive: timeout=N` of the last response in ms; null when the server did not say. */
   hintMsecs: Msecs | null = null;
-  /** How many requests the server said it takes in all, by `Keep-Alive: max=N`. */
-  hintedRequests = Number.POSITIVE_INFINITY;
+  /** How many requests the server said it takes in all, by `Keep-Alive: max=N`; null when it did not say. */
+  hintedRequests: number | null = null;
   /** How long it had been idle when it was last granted; 0 when it was handed over at once. */
   lastIdleMsecs: Msecs = 0;
   /** When it was last granted. */

@@ -13,10 +13,10 @@ export function wornReason<R extends PendingRequest, T>(
   options: PoolOptions,
   now: Msecs,
 ): RetireReason | null {
-  const { requestCount } = connection;
+  const { requestCount, hintedRequests } = connection;
   if (requestCount > 0 && !options.keepAlive) return "keep-alive-off";
   if (requestCount >= options.maxRequestsPerSocket) return "max-requests";
-  if (requestCount >= connection.hintedRequests) return "max-requests";
+  if (hintedRequests !== null && requestCount >= hintedRequests) return "max-requests";
   return now >= agedAt(connection, options) ? "max-age" : null;
 }
 

@@ -221,7 +221,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   /** What the server said of how long, and for how many further requests, it keeps a connection. */
   hinted(connection: Connection<R, T>, timeoutMsecs: Msecs | null, furtherRequests: number): void {
     connection.hintMsecs = timeoutMsecs;
-    connection.hintedRequests = connection.requestCount + furtherRequests;
+    const isBound = furtherRequests !== Number.POSITIVE_INFINITY;
+    connection.hintedRequests = isBound ? connection.requestCount + furtherRequests : null;
     this.idle.hintMsecs = timeoutMsecs;
   }
 

@@ -26,6 +26,7 @@ import { parseKeepAlive } from "./keep-alive.ts";
 import { pushCopy, ref, SocketLoan, unref } from "./loan.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 import { RequestWriter, type WriterListener } from "./request-writer.ts";
+import { disown, own, type SocketOwner } from "./socket-owner.ts";
 import { atEndOfTurn, type TurnListener } from "./turn.ts";
 
 /** What a connection needs from the client around it. */
@@ -33,27 +34,27 @@ export interface Http1World {
   readonly pools: Pools<ConnectionUser, Http1Connection>;
   readonly clock: Clock;
   readonly dialer: Dialer;
-  /** The limit of requests made now to `origin`'s pool, for a connection that has none yet. */
-  maxHeaderBytesOf(service: string): number;
 }
 
 /** One socket, from the dial to its end. */
-export class Http1Connection implements RouteListener, ResponseSink, WriterListener, TurnListener {
+export class Http1Connection
+  implements RouteListener, ResponseSink, WriterListener, TurnListener, SocketOwner
+{
   /** The core's side of this connection. */
   readonly lease: Connection<ConnectionUser, Http1Connection>;
   /** Null until the connection is open. */
   dialTimings: DialTimings | null = null;
-  localPort: number | undefined;
-  remoteAddress: string | undefined;
+  /** Of the socket, noted when it is closed. */
+  #names: Pick<Http1Connection, "localPort" | "remoteAddress"> | null = null;
   readonly #world: Http1World;
   #socket: Socket;
-  #parser: ResponseParser;
-  #maxHeaderBytes: number;
   #exchange: HttpExchange | null = null;
+  /** Of the response to the exchange; null while there is none. */
+  #parser: ResponseParser | null = null;
   /** Made when the socket is first lent: who has it in place of an exchange. */
   #loan: SocketLoan | null = null;
   readonly #writer: RequestWriter;
-  /** Sees bytes that come unasked on a socket that somebody else has made; null for own ones, which `read` sees. */
+  /** Sees bytes that come unasked on a socket of somebody else's making; null for own ones, which `read` sees. */
   #guard: (() => void) | null = null;
   #isClosed = false;
   #isReferenced = false;
@@ -69,8 +70,6 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   /** A byte came since the request was granted. */
   #hasResponse = false;
   #error: Error | undefined;
-  /** Takes the listeners of the open connection off the socket; null until it is open. */
-  #unlisten: (() => void) | null = null;
   /** Time of the read that is being parsed. */
   #now: Msecs = 0;
 
@@ -82,17 +81,23 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   ) {
     this.lease = lease;
     this.#world = world;
-    const { service, origin, site } = lease.pool;
-    const maxHeaderBytes = world.maxHeaderBytesOf(service.name);
-    this.#maxHeaderBytes = maxHeaderBytes;
-    this.#parser = new ResponseParser(this, { maxHeaderBytes }, origin);
+    const { route } = lease.pool.site;
     const socket =
-      address === null ? (site.route as Route).dial(this) : world.dialer.dial(address, this);
+      address === null ? (route as Route).dial(this) : world.dialer.dial(address, this);
     // Unless the right one was provided within.
     this.#socket ??= socket;
     // Whoever waits for it keeps the process alive; a dial that nobody waits for any more does not.
     unref(this.#socket);
     this.#writer = new RequestWriter(this.#socket, world, this);
+  }
+
+  // Asked of the socket when somebody wants to know, since it keeps objects for the answers.
+  get localPort(): number | undefined {
+    return (this.#names ?? this.#socket).localPort;
+  }
+
+  get remoteAddress(): string | undefined {
+    return (this.#names ?? this.#socket).remoteAddress;
   }
 
   /** The socket, for those who look at it. */
@@ -104,10 +109,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   send(exchange: HttpExchange, now: Msecs): void {
     this.#exchange = exchange;
     this.#reference();
-    if (this.#maxHeaderBytes !== exchange.maxHeaderBytes) {
-      this.#maxHeaderBytes = exchange.maxHeaderBytes;
-      this.#parser = new ResponseParser(this, exchange, this.lease.pool.origin);
-    }
+    this.#parser = ResponseParser.take(this, exchange, this.lease.pool.origin);
     this.#parser.begin(exchange.method, exchange.asksForTunnel);
     this.#writer.reset();
     this.#hasResponse = false;
@@ -130,7 +132,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   handOver(): Socket {
     this.#detach();
     this.#isClosed = true;
-    this.#unlisten?.();
+    disown(this.#socket);
     this.unguard();
     this.#reference();
     this.#world.pools.lost(this.lease, "handed-over", this.#world.clock());
@@ -182,6 +184,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     if (this.#isClosed) return;
     this.#isClosed = true;
     const exchange = this.#detach();
+    this.#names = { localPort: this.localPort, remoteAddress: this.remoteAddress };
     // At once, without waiting for the peer: a slow close must hold nothing up.
     this.#socket.destroy();
     if (exchange !== null) {
@@ -210,31 +213,27 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     const socket = this.#socket;
     this.guard();
     this.dialTimings = timings;
-    this.localPort = socket.localPort;
-    this.remoteAddress = socket.remoteAddress;
-    const onError = (error: Error): void => {
-      this.#error = error;
-    };
-    const onEnd = (): void => {
-      // What a borrower sees of the end comes first for it.
-      if (this.#loan?.isStarted !== true) this.#peerEnded();
-    };
-    const onClose = (): void => this.#peerEnded();
-    socket.on("error", onError).on("end", onEnd).on("close", onClose);
-    this.#unlisten = () => {
-      socket.off("error", onError).off("end", onEnd).off("close", onClose);
-    };
+    own(socket, this);
     // Where several addresses were tried, Node's handle is another one now, without the unref of the first.
     ref(socket);
     this.#isReferenced = true;
-    const facts = {
-      capacity: 1,
-      connectMsecs: timings.connect,
-      tlsMsecs: timings.tls,
-      tlsResumed: isResumed,
-    };
+    const { connect: connectMsecs, tls: tlsMsecs } = timings;
+    const facts = { capacity: 1, connectMsecs, tlsMsecs, tlsResumed: isResumed };
     this.#world.pools.dialed(this.lease, facts, this.#world.clock());
     this.restIfIdle();
+  }
+
+  socketFailed(error: Error): void {
+    this.#error = error;
+  }
+
+  socketEnded(): void {
+    // What a borrower sees of the end comes first for it.
+    if (this.#loan?.isStarted !== true) this.#peerEnded();
+  }
+
+  socketClosed(): void {
+    this.#peerEnded();
   }
 
   failed(cause: Error): void {
@@ -260,7 +259,7 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     this.#hasResponse = true;
     let consumed: number;
     try {
-      consumed = this.#parser.execute(buffer, 0, length);
+      consumed = (this.#parser as ResponseParser).execute(buffer, 0, length);
     } catch (error) {
       this.#fail(withContext(error, this.#context(exchange)), "parse-error");
       // Anything else was thrown by a listener of the body's reader: it is the program's to see.
@@ -299,8 +298,8 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
       this.#tunnel = head;
       return;
     }
-    const { pool } = this.lease;
     this.#writer.forgetContinue();
+    const { pool } = this.lease;
     // Servers answer Connection: close with the same: the reason is the one who said it first.
     if (exchange.closesConnection) pool.drain(this.lease, "keep-alive-off", this.#now);
     else if (!head.keepAlive) pool.drain(this.lease, "connection-close", this.#now);
@@ -410,11 +409,12 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
     }
     this.#now = this.#world.clock();
     // A body that ends with the connection is complete now, unless the connection broke.
-    if (this.#error === undefined && this.#parser.finish()) {
+    const parser = this.#parser as ResponseParser;
+    if (this.#error === undefined && parser.finish()) {
       this.#completed(false, this.#now);
       return;
     }
-    const hasResponse = this.#parser.started;
+    const hasResponse = parser.started;
     const refusal = this.#interrupt(exchange, "socket-error", this.#now);
     if (refusal === null) return;
     const message = closedMessage(this.lease, hasResponse, refusal);
@@ -427,14 +427,15 @@ export class Http1Connection implements RouteListener, ResponseSink, WriterListe
   #fail(error: unknown, reason: RetireReason): void {
     const exchange = this.#detach();
     this.#world.pools.lost(this.lease, reason, this.#world.clock());
-    if (exchange === null) return;
-    this.lease.pool.tally.failed++;
-    exchange.failed(error);
+    if (exchange !== null) this.lease.pool.tally.failed++;
+    exchange?.failed(error);
   }
 
   #detach(): HttpExchange | null {
     const exchange = this.#exchange;
     this.#exchange = null;
+    this.#parser?.giveBack();
+    this.#parser = null;
     this.#loan?.void();
     this.#isPaused = false;
     this.#writer.stop();

@@ -41,10 +41,15 @@ const tlsFault = "a TLS alert in place of a status line: is it to be https:?";
 
 const noTrailers = Object.freeze<string[]>([]) as string[];
 
-/** The response parser of one connection: `begin` for each request, `execute` for what arrives. */
+/** Parsers that no connection needs now: between two responses a connection has none, and there may be thousands of those. */
+const spares: ResponseParser[] = [];
+const mostSpares = 1_024;
+const nobody: ResponseSink = { onInterim() {}, onHead() {}, onBody() {}, onEnd() {} };
+
+/** A response parser: `begin` for each request, `execute` for what arrives. */
 export class ResponseParser {
-  readonly #sink: ResponseSink;
-  readonly #origin: string;
+  #sink: ResponseSink;
+  #origin: string;
   readonly #scanner: FieldScanner;
   readonly #limitBytes: number;
   #phase: Phase = "idle";
@@ -58,6 +63,24 @@ export class ResponseParser {
   #chunks: ChunkReader | null = null;
   #trailers = noTrailers;
   #failure: unknown;
+
+  /** A parser to be given back. */
+  static take(sink: ResponseSink, limits: ParserLimits, origin: string): ResponseParser {
+    const spare = spares.pop();
+    if (spare === undefined || spare.#limitBytes !== limits.maxHeaderBytes) {
+      return new ResponseParser(sink, limits, origin);
+    }
+    spare.#sink = sink;
+    spare.#origin = origin;
+    return spare;
+  }
+
+  /** No longer needed by who took it. Of no use to others either, if it is not between two responses. */
+  giveBack(): void {
+    if (this.#phase !== "idle" || spares.length === mostSpares) return;
+    this.#sink = nobody;
+    spares.push(this);
+  }
 
   /** `origin` is named in errors. */
   constructor(sink: ResponseSink, limits: ParserLimits, origin: string) {

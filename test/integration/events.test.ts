@@ -30,7 +30,7 @@ test("the events of a request on a fresh and on a used connection are its phases
   const client = makeClient(t);
   const log = eventLog(t, client);
   const url = `${server.origin}/path/to?token=hidden`;
-  for (const method of ["GET", "POST"]) await outcomeOf(client.request(url, { method }));
+  for (const method of ["GET", "PUT"]) await outcomeOf(client.request(url, { method }));
   const whole = [
     "request:created",
     "request:queued",
@@ -67,7 +67,7 @@ test("the events of a request on a fresh and on a used connection are its phases
     method: "GET",
     path: "/path/to",
   });
-  assert.deepEqual([second.requestId, second.method], [2, "POST"]);
+  assert.deepEqual([second.requestId, second.method], [2, "PUT"]);
   const [queued] = log.of("request:queued");
   assert.deepEqual([queued?.pending, queued?.open], [1, 0]);
   const [granted, reuse] = log.of("request:granted");

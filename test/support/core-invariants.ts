@@ -97,7 +97,8 @@ export class CoreInvariants {
     const age = now - (this.#openedAt.get(connection) ?? now);
     const idleFor = connection.lastIdleMsecs;
     const most = options.keepAlive ? options.maxRequestsPerSocket : 1;
-    holds(connection.requestCount <= connection.hintedRequests, "more than Keep-Alive: max=N");
+    const { requestCount, hintedRequests } = connection;
+    holds(requestCount <= (hintedRequests ?? requestCount), "more than Keep-Alive: max=N");
     holds(
       idleFor === 0 || connection.hintMsecs === null || idleFor < connection.hintMsecs,
       "idle for longer than the server keeps it",
@@ -444,7 +445,7 @@ export class CoreInvariants {
     return (
       options.keepAlive &&
       requestCount < options.maxRequestsPerSocket &&
-      requestCount < connection.hintedRequests &&
+      requestCount < (connection.hintedRequests ?? Number.POSITIVE_INFINITY) &&
       age < 0.9 * options.maxSocketAgeMsecs
     );
   }
