@@ -61,6 +61,13 @@ const useHar = `const har = recordHar(new Client()).toJSON();
 if (har.log.version !== "1.2") throw new Error(har.log.version);
 `;
 
+const useDashboard = `serveDashboard(new Client()).then(async ({ url, close }) => {
+  const page = await fetch(url).then((answer) => answer.text());
+  if (!page.includes("dashboard.js")) throw new Error(page);
+  await close();
+});
+`;
+
 const useOpenTelemetry = `instrument(new Client(), { spans: true })();
 `;
 
@@ -72,6 +79,7 @@ import https from "keepline/https";
 import { type SimulationReport, simulate } from "keepline/simulate";
 import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
+import { type Dashboard, serveDashboard, type Update } from "keepline/dashboard";
 import { type Har, recordHar } from "keepline/har";
 import { instrument } from "keepline/opentelemetry";
 import { Scraper } from "keepline/prometheus";
@@ -96,6 +104,10 @@ export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
 export const har: Har = recordHar(client, { maxEntries: 5 }).toJSON();
+export const dashboard: Promise<Dashboard> = serveDashboard({ one: client }, { port: 0 });
+// @ts-expect-error
+serveDashboard(client, { port: "4700" });
+export const pools = (update: Update): number => update.pools.length;
 export const end: () => void = instrument(client, { spans: true });
 export const scrape: string = new Scraper({ one: client }, { origins: true }).text();
 export const agentOptions: AgentOptions = { maxSockets: 2, maxPending: 5, localAddress: "127.0.0.1" };
@@ -163,6 +175,10 @@ function checkPackage() {
       "dist/surfaces/undici/index.d.ts",
       "dist/cli/main.js",
       "dist/cli/simulate/worker.js",
+      "dist/dashboard/index.js",
+      "dist/dashboard/index.d.ts",
+      "dist/web/dashboard.js",
+      "dist/web/dashboard.css",
       "dist/web/simulate.js",
       "dist/web/simulate.css",
       "LICENSE",
@@ -225,6 +241,16 @@ function checkPackage() {
   );
   check("import of keepline/har works", () => failureOf(node("har.mjs")));
   check("require() of keepline/har works", () => failureOf(node("har.cjs")));
+  write(
+    "dashboard.mjs",
+    `import { Client } from "keepline";\nimport { serveDashboard } from "keepline/dashboard";\n${useDashboard}`,
+  );
+  write(
+    "dashboard.cjs",
+    `const { Client } = require("keepline");\nconst { serveDashboard } = require("keepline/dashboard");\n${useDashboard}`,
+  );
+  check("import of keepline/dashboard works", () => failureOf(node("dashboard.mjs")));
+  check("require() of keepline/dashboard works", () => failureOf(node("dashboard.cjs")));
   linkTypes("@opentelemetry/api");
   write(
     "opentelemetry.mjs",

@@ -72,6 +72,7 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
   queued(request: ConnectionUser, now: Msecs): void {
     const seen = sightingOf(request);
     if (seen === null) return;
+    seen.behind = Math.max((request.place?.queue.count ?? 0) - 1, 0);
     for (const each of this.#watchers) each.queued?.(seen, now);
   }
 

@@ -5,6 +5,8 @@ import type { Msecs } from "../core/clock.ts";
 import type { Saturation } from "../core/saturation.ts";
 
 const apartMsecs: Msecs = 60_000;
+const listen =
+  'Listen to the client\'s events "saturated" and "relieved" to act on it; saturationMsecs sets the limit.';
 
 /** The warnings of one client. */
 export class SaturationWarning {
@@ -21,16 +23,16 @@ export class SaturationWarning {
     const others = this.#untold === 0 ? "" : `; ${this.#untold} more since the last warning`;
     this.#warnedAt = now;
     this.#untold = 0;
-    process.emitWarning(`${describe(lane)}${others}`, {
+    process.emitWarning(`${describeSaturation(lane)}${others}`, {
       type: "KeeplineWarning",
       code: "KEEPLINE_SATURATED",
-      detail: advice(lane),
+      detail: `${adviceFor(lane)}\n${listen}`,
     });
   }
 }
 
 /** What is the matter, in numbers. */
-function describe(saturation: Saturation): string {
+export function describeSaturation(saturation: Saturation): string {
   const { origin, service, lane, pending, waitedMsecs, refused } = saturation;
   const { open, limit, limitName, serviceMsecs } = saturation;
   const waits =
@@ -44,15 +46,11 @@ function describe(saturation: Saturation): string {
 }
 
 /** What to change. */
-function advice({ open, limit, limitName, service, lane, refused }: Saturation): string {
+export function adviceFor({ open, limit, limitName, service, lane, refused }: Saturation): string {
   const bound = refused > 0 ? "" : " maxPending, queueTimeoutMsecs and shedLate bound what waits.";
-  const listen =
-    'Listen to the client\'s events "saturated" and "relieved" to act on it; saturationMsecs sets the limit.';
-  const change =
-    open < limit && !limitName.includes("reserve")
-      ? "No limit is reached: connections to this origin fail, or open slowly."
-      : limitName.includes("reserve")
-        ? `Reserve less for other lanes, or raise the limit that they reserve of.`
-        : `Raise ${limitName === "maxSockets" ? `maxSockets of service ${service}` : limitName}, or send less at once in lane ${lane}.${bound}`;
-  return `${change}\n${listen}`;
+  return open < limit && !limitName.includes("reserve")
+    ? "No limit is reached: connections to this origin fail, or open slowly."
+    : limitName.includes("reserve")
+      ? `Reserve less for other lanes, or raise the limit that they reserve of.`
+      : `Raise ${limitName === "maxSockets" ? `maxSockets of service ${service}` : limitName}, or send less at once in lane ${lane}.${bound}`;
 }

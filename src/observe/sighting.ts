@@ -29,6 +29,8 @@ export class Sighting {
   firstByteAt: Msecs | null = null;
   statusCode: number | null = null;
   resends = 0;
+  /** Requests that waited in its queue when it last began to wait. */
+  behind = 0;
   isOver = false;
   /** Until it is in the place of a lane, and after that. */
   readonly #pool: HttpPool;

@@ -1,0 +1,97 @@
+/**
+ * All parts of the dashboard, and what the reader has chosen: the one thing that they share.
+ */
+import { useEffect, useState } from "preact/hooks";
+import type { History, PoolHistory } from "../../dashboard/history.ts";
+import { Controls } from "./controls.tsx";
+import type { Connection } from "./feed.ts";
+import { Figures } from "./figures.tsx";
+import { Notes } from "./notes.tsx";
+import { PoolDetails } from "./pool.tsx";
+import { PoolTable } from "./pools.tsx";
+import { firstView, matches, number, type Range, type View } from "./view.ts";
+import { Warnings } from "./warnings.tsx";
+
+interface Props {
+  readonly history: History;
+  readonly connection: Connection;
+  readonly now: number;
+}
+
+/** What the parts need. */
+export interface Shown {
+  readonly history: History;
+  readonly view: View;
+  /** The time that the charts show. */
+  readonly range: Range;
+  readonly change: (changed: Partial<View>) => void;
+}
+
+export function Page({ history, connection }: Props) {
+  const [view, setView] = useState(firstView);
+  const change = (changed: Partial<View>): void => setView((before) => ({ ...before, ...changed }));
+  const { hello, update } = history;
+  const program = hello === null ? "" : `${hello.program}, process ${hello.pid}`;
+  useEffect(() => {
+    document.title = program === "" ? "keepline" : `keepline: ${program}`;
+  }, [program]);
+  const to = update?.at ?? 0;
+  const range = view.fixed ?? { from: to - view.spanMsecs, to };
+  const shown: Shown = { history, view, range, change };
+  const pools = [...history.pools.values()].filter(({ last }) => matches(last, view.filter));
+  const pool = pools.find(({ id }) => id === view.pool) ?? busiest(pools);
+  return (
+    <>
+      <header>
+        <div class="title">
+          <h1>keepline</h1>
+          <p class="quiet">
+            {program}
+            {hello !== null && ` · keepline ${hello.keepline} · Node.js ${hello.node}`}
+          </p>
+          <p class={`state ${connection}`} role="status">
+            {words[connection]}
+            {connection === "live" && view.fixed !== null && ", the display stands still"}
+          </p>
+        </div>
+        <Controls shown={shown} />
+      </header>
+      {update !== null && (
+        <>
+          <Warnings update={update} />
+          <Figures update={update} pools={pools} filter={view.filter} />
+          <PoolTable shown={shown} pools={pools} chosen={pool?.id ?? null} />
+          {update.morePools > 0 && (
+            <p class="quiet">
+              The {update.pools.length} busiest pools are shown; {number(update.morePools)} more are
+              there.
+            </p>
+          )}
+          {pool !== null && <PoolDetails shown={shown} pool={pool} />}
+          <Notes shown={shown} />
+        </>
+      )}
+      {update !== null && update.pools.length === 0 && (
+        <p>No connection has been asked for yet: what the program does next appears here.</p>
+      )}
+      <footer class="quiet">
+        What happened before this page was opened is only in the totals. Times are this browser's.
+      </footer>
+    </>
+  );
+}
+
+const words: Readonly<Record<Connection, string>> = {
+  connecting: "Connecting …",
+  live: "Live",
+  lost: "The program does not answer: trying again …",
+};
+
+/** What waits before what works. */
+function busiest(pools: readonly PoolHistory[]): PoolHistory | null {
+  let best: PoolHistory | null = null;
+  const weight = ({ last }: PoolHistory): number =>
+    last.pending * 1_000_000 + (last.requestsPerSecond ?? 0) * 100 + last.sockets.open;
+  for (const pool of pools) if (best === null || weight(pool) > weight(best)) best = pool;
+  return best;
+}
