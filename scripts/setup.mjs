@@ -61,6 +61,7 @@ export function ensureTestsBuilt() {
     sources: ["src", "test"].flatMap((folder) => filesBelow(path.join(root, folder))),
     finish(fresh) {
       copyAssets(path.join(root, "src"), path.join(fresh, "src"));
+      bundlePages(path.join(fresh, "src", "web"));
       // The command line reads its version there.
       fs.copyFileSync(path.join(root, "package.json"), path.join(fresh, "package.json"));
     },

@@ -111,7 +111,7 @@ export function short<V extends number | null>(value: V): V {
   return (value === null ? null : Math.round(value * 100) / 100) as V;
 }
 
-/** JSON of an update. */
+/** An event in its wire format. */
 export function eventText(name: "hello" | "update", content: object): string {
   return `event: ${name}\ndata: ${JSON.stringify(content)}\n\n`;
 }

@@ -14,6 +14,9 @@ import { ClientWatch } from "./watch.ts";
 /** Who reads more slowly than this misses updates, each of which says all there is. */
 const mostBufferedBytes = 1_048_576;
 
+/** After this a page asks again for a feed that has ended. */
+const retryMsecs = 1_000;
+
 /** The readers of one dashboard. */
 export class Viewers {
   readonly #worlds = new Map<World, string>();
@@ -46,7 +49,7 @@ export class Viewers {
 
   /** `response` gets the feed until it closes. */
   join(response: ServerResponse): void {
-    response.write(eventText("hello", hello()));
+    response.write(`retry: ${retryMsecs}\n${eventText("hello", hello())}`);
     this.#responses.add(response);
     response.on("close", () => this.#leave(response));
     if (this.#timer !== null) return;

@@ -97,7 +97,7 @@ async function* eventsOf(response: http.IncomingMessage) {
   for await (const piece of response.setEncoding("utf8")) {
     text += piece;
     for (let end = text.indexOf("\n\n"); end !== -1; end = text.indexOf("\n\n")) {
-      const [, name, content] = /^event: (\w+)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
+      const [, name, content] = /^event: (\w+)\ndata: (.*)$/m.exec(text.slice(0, end)) ?? [];
       yield { name, content: JSON.parse(content ?? "") as unknown, size: end };
       text = text.slice(end + 2);
     }

@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import path from "node:path";
 import type { TestContext } from "node:test";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { root } from "./root.ts";
 
 const require = createRequire(import.meta.url);
 const args = [
@@ -47,12 +49,23 @@ export async function openPage(
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
   });
   page.on("request", (request) => {
-    if (request.url() !== url && !request.url().startsWith("data:")) {
+    if (!isOwn(request.url(), url)) {
       complaints.push(`it loads ${request.url()}`);
     }
   });
   await page.goto(url);
   return { page, complaints };
+}
+
+/** Whether a page at `url` may load `loaded`: itself and what is in it, and of its own server anything. */
+function isOwn(loaded: string, url: string): boolean {
+  if (loaded === url || loaded.startsWith("data:")) return true;
+  return url.startsWith("http") && new URL(loaded).origin === new URL(url).origin;
+}
+
+/** Keeps a picture of the page in test-results/, for people to look at. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: path.join(root, "test-results", `${name}.png`), fullPage: true });
 }
 
 /** What axe has against the page, in words. */

@@ -7,6 +7,7 @@ import uPlot from "uplot";
 import type { Point } from "../../dashboard/history.ts";
 import { useColours } from "./colours.ts";
 import type { Shown } from "./page.tsx";
+import { Scroll } from "./scroll.tsx";
 import { clock } from "./view.ts";
 
 const height = 170;
@@ -136,28 +137,30 @@ function ChartTable({ title, points, series, show }: Omit<Props, "shown">) {
       <summary>
         Numbers<span class="hidden"> of {title}</span>
       </summary>
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            {series.map(({ label }) => (
-              <th key={label} scope="col">
-                {label}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((point) => (
-            <tr key={point.at}>
-              <th scope="row">{clock(point.at)}</th>
-              {series.map(({ label, of }) => (
-                <td key={label}>{show(of(point))}</td>
+      <Scroll label={`Numbers of ${title}`}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Time</th>
+              {series.map(({ label }) => (
+                <th key={label} scope="col">
+                  {label}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rows.map((point) => (
+              <tr key={point.at}>
+                <th scope="row">{clock(point.at)}</th>
+                {series.map(({ label, of }) => (
+                  <td key={label}>{show(of(point))}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </Scroll>
     </details>
   );
 }

@@ -65,7 +65,7 @@ export function Controls({ shown }: { readonly shown: Shown }) {
         />
       </label>
       {view.fixed !== null && (
-        <span class="quiet">
+        <span class="range quiet">
           {clock(range.from)} to {clock(range.to)}
         </span>
       )}

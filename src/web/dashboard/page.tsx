@@ -51,7 +51,7 @@ export function Page({ history, connection }: Props) {
           </p>
           <p class={`state ${connection}`} role="status">
             {words[connection]}
-            {connection === "live" && view.fixed !== null && ", the display stands still"}
+            {connection === "live" && view.fixed !== null && "; the charts stand still"}
           </p>
         </div>
         <Controls shown={shown} />

@@ -1,0 +1,214 @@
+/**
+ * The dashboard in a browser, under its own policy: live traffic, saturation, ends of connections, a program that goes and
+ * comes back; by keyboard, on small and large screens, in the light and in the dark. Pictures are kept in test-results/.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type net from "node:net";
+import { after, type TestContext, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { serveDashboard } from "../../src/dashboard/index.ts";
+import type { Client } from "../../src/index.ts";
+import { axeViolations, keepPicture, openPage, startBrowser } from "../support/browser.ts";
+import { makeClient } from "../support/client-kit.ts";
+import { type Listening, outcomeOf, plainServer } from "../support/loopback.ts";
+import { deadPort } from "../support/raw-server.ts";
+import { programFile } from "../support/root.ts";
+
+let browser: Browser | null = null;
+after(() => browser?.close());
+process.on("warning", () => {}); // saturation is what is shown here
+
+/** The page under its own policy, as people have it. */
+const asItIs = { bypassCSP: false };
+
+interface Shop {
+  readonly client: Client;
+  readonly server: Listening;
+  readonly url: string;
+  send(lane: "checkout" | "reports", delayMsecs: number): Promise<number | string>;
+}
+
+/** A service with two lanes, of which one is narrow, some traffic in the other one, and its dashboard. */
+async function openShop(t: TestContext): Promise<Shop> {
+  const server = await plainServer(t, (request, response) => {
+    const delay = Number(/delay=(\d+)/.exec(request.url ?? "")?.[1]);
+    setTimeout(() => response.end("ok"), delay);
+  });
+  const lanes = { checkout: { weight: 8, reservedSockets: 2 }, reports: { maxSockets: 2 } };
+  const client = makeClient(t, {
+    services: { shop: { origins: [server.origin], maxSockets: 8, lanes } },
+  });
+  const { url, close } = await serveDashboard(client);
+  t.after(close);
+  const send: Shop["send"] = (lane, delay) =>
+    outcomeOf(client.request(`${server.origin}/${lane}?delay=${delay}`, { lane }));
+  const traffic = setInterval(() => void send("checkout", 8), 30);
+  t.after(() => clearInterval(traffic));
+  return { client, server, url, send };
+}
+
+/** Waits until what a selector finds has such a text. */
+async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: pattern }).first().waitFor();
+}
+
+test("it shows live traffic, and a saturated lane with advice within two seconds", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const { url, server, send } = await openShop(t);
+  const { page, complaints } = await openPage(browser, url, {
+    ...asItIs,
+    viewport: { width: 1_600, height: 1_000 },
+  });
+  await untilText(page, ".state.live", /^Live$/);
+  await untilText(page, '[data-figure="requests"] strong', /[1-9]/);
+  await untilText(page, `[data-pool="${server.origin}"] [data-cell="requests"]`, /[1-9]/);
+  assert.match(await page.locator("[data-idle-window]").innerText(), /5 s is used/);
+  await page.getByText("Table of connections").click();
+  await untilText(page, "[data-lines] tbody tr", /idle|busy/);
+
+  // On a busy machine anything may be late once.
+  let best = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && best > 2_000; attempt++) {
+    await page.locator("[data-saturated]").waitFor({ state: "detached" });
+    const began = performance.now();
+    const all = Array.from({ length: 24 }, () => send("reports", 150));
+    await page.locator('[data-saturated="shop reports"]').waitFor();
+    best = Math.min(best, performance.now() - began);
+    await untilText(page, '[data-lane="reports"]', /saturated/);
+    const advice = await page.locator('[data-saturated="shop reports"]').innerText();
+    assert.match(advice, /Raise maxSockets of lane reports/);
+    if (attempt === 0) await keepPicture(page, "dashboard-saturated");
+    await Promise.all(all);
+  }
+  t.diagnostic(`saturation was seen after ${Math.round(best)} ms`);
+  assert(best <= 2_000, `${best} ms`);
+  await untilText(page, '[data-note="slow"]', /waited [\d.]+ s in lane reports behind \d+/);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test("why connections end and requests fail is there: by whom they were closed, and the chain of causes", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const { url, server, client, send } = await openShop(t);
+  const { page, complaints } = await openPage(browser, url, asItIs);
+  await untilText(page, '[data-figure="requests"] strong', /[1-9]/);
+  await Promise.all([send("reports", 20), send("reports", 20)]);
+  for (const socket of server.sockets as ReadonlySet<net.Socket>) socket.destroy();
+  await untilText(page, "[data-closed]", /server-closed|socket-error/);
+  await outcomeOf(client.request(`http://127.0.0.1:${await deadPort()}/gone?token=secret`));
+  await untilText(
+    page,
+    '[data-note="failed"] .why',
+    /ConnectError ERR_KEEPLINE_CONNECT.*caused by.*ECONNREFUSED/s,
+  );
+  assert.doesNotMatch(await page.locator("main").innerText(), /secret/);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test("it is used by keyboard and mouse: pools are chosen and filtered, time stands still, is selected and goes on", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const { url, server, client } = await openShop(t);
+  const other = await plainServer(t);
+  await outcomeOf(client.request(other.origin));
+  const { page, complaints } = await openPage(browser, url, {
+    ...asItIs,
+    viewport: { width: 1_100, height: 900 },
+  });
+  await untilText(page, ".pool h2", new RegExp(server.origin));
+  await page.getByRole("button", { name: other.origin }).focus();
+  await page.keyboard.press("Enter");
+  await untilText(page, ".pool h2", new RegExp(other.origin));
+  await page.keyboard.press("/");
+  await page.keyboard.type("checkout");
+  await untilText(page, ".pool h2", new RegExp(server.origin));
+  assert.equal(await page.locator("[data-pool]").count(), 1);
+  await page.locator("input").fill("nothing of that name");
+  await page.locator("[data-pool]").first().waitFor({ state: "detached" });
+  await page.locator("input").fill("");
+  await page.getByRole("button", { name: server.origin }).click();
+  await page.locator("h1").click();
+
+  await page.keyboard.press("p");
+  await untilText(page, ".state", /the charts stand still/);
+  const shown = (): Promise<string> => page.locator(".controls .range").innerText();
+  const paused = await shown();
+  await page.keyboard.press("[");
+  assert.notEqual(await shown(), paused);
+  await page.keyboard.press("]");
+  assert.equal(await shown(), paused);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await untilText(page, ".state", /^Live$/);
+
+  const chart = page.locator(".u-over").first();
+  const box = await chart.boundingBox();
+  assert(box !== null);
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.9, box.y + 50, { steps: 4 });
+  await page.mouse.up();
+  await page.locator(".controls .range").waitFor();
+  assert.match(await shown(), /^\d\d:\d\d:\d\d to \d\d:\d\d:\d\d$/);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 pixels, and it scrolls in one direction alone", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const { url, send, client } = await openShop(t);
+  const { page, complaints } = await openPage(browser, url);
+  await outcomeOf(client.request(`http://127.0.0.1:${await deadPort()}/`));
+  const all = Array.from({ length: 60 }, () => send("reports", 100));
+  await page.locator("[data-saturated]").waitFor();
+  await untilText(page, '[data-note="failed"]', /ECONNREFUSED/);
+  for (const summary of await page.locator("summary").all()) await summary.click();
+  for (const [colorScheme, width] of [
+    ["light", 1_600],
+    ["dark", 1_600],
+    ["light", 360],
+    ["dark", 360],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme });
+    assert.deepEqual(await axeViolations(page), []);
+    assert.equal(await page.evaluate<number>("document.documentElement.scrollWidth"), width);
+    await keepPicture(page, `dashboard-${colorScheme}-${width}`);
+  }
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+  await Promise.all(all);
+});
+
+test("when the program ends the page says so, and goes on with the one that comes back", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const server = await plainServer(t);
+  const start = async (port: string): Promise<[ChildProcess, string]> => {
+    const program = programFile("dashboard.mjs");
+    const child = spawn(process.execPath, [program, "60000", port, server.origin], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    t.after(() => child.kill("SIGKILL"));
+    const [text] = (await once(child.stdout, "data")) as [Buffer];
+    return [child, String(text).trim()];
+  };
+  const [first, url] = await start("0");
+  const { page } = await openPage(browser, url, asItIs);
+  await untilText(page, "header", new RegExp(`process ${first.pid}`));
+  await untilText(page, '[data-figure="requests"] strong', /[1-9]/);
+  const ended = once(first, "exit");
+  first.kill("SIGKILL");
+  await ended;
+  await untilText(page, ".state.lost", /does not answer/);
+  const [second] = await start(new URL(url).port);
+  await untilText(page, "header", new RegExp(`process ${second.pid}`));
+  await untilText(page, ".state.live", /^Live$/);
+  await untilText(page, '[data-figure="requests"] strong', /[1-9]/);
+  await page.context().close();
+});
