@@ -70,6 +70,8 @@ export interface TimedNote extends Note {
 export class History {
   hello: Hello | null = null;
   update: Update | null = null;
+  /** When the first update came, in ms since 1970; 0 before. */
+  since = 0;
   readonly pools = new Map<number, PoolHistory>();
   /** The newest first. */
   notes: TimedNote[] = [];
@@ -84,6 +86,7 @@ export class History {
     this.hello = hello;
     if (isSame) return;
     this.pools.clear();
+    this.since = 0;
     this.notes = [];
     this.slow = [];
     this.leftOutNotes = 0;
@@ -92,6 +95,7 @@ export class History {
   add(update: Update): void {
     const { at } = update;
     this.update = update;
+    if (this.since === 0) this.since = at;
     for (const pool of update.pools) this.#pool(pool, at);
     for (const [id, { seenAt }] of this.pools) if (at - seenAt > goneMsecs) this.pools.delete(id);
     const told = update.notes.map((note) => ({

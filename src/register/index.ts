@@ -7,9 +7,10 @@
 import http from "node:http";
 import https from "node:https";
 import { syncBuiltinESMExports } from "node:module";
+import { isMainThread } from "node:worker_threads";
 import { Client } from "../client/client.ts";
 import { install } from "../surfaces/undici/install.ts";
-import { readSettings } from "./settings.ts";
+import { type Place, readSettings } from "./settings.ts";
 import { tellOf } from "./words.ts";
 
 const settings = readSettings(process.env, process.cwd());
@@ -26,3 +27,17 @@ install(client);
 for (const doubt of settings.doubts) process.emitWarning(doubt, { code: "KEEPLINE_REGISTER" });
 const { KEEPLINE_VERBOSE: verbose = "" } = process.env;
 if (verbose !== "" && verbose !== "0") process.stderr.write(`${tellOf(settings)}\n`);
+// A worker thread has the variables of its process, whose port is taken by then.
+if (settings.dashboard !== null && isMainThread) void serve(settings.dashboard);
+
+/** Loaded only where it is asked for. A dashboard that cannot be there is no reason for a program not to run. */
+async function serve(place: Place): Promise<void> {
+  try {
+    const { serveDashboard } = await import("../dashboard/index.ts");
+    const { url } = await serveDashboard(client, place);
+    process.stderr.write(`keepline: the dashboard is at ${url}\n`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`there is no dashboard: ${why}`, { code: "KEEPLINE_DASHBOARD" });
+  }
+}

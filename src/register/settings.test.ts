@@ -15,7 +15,13 @@ function folder(t: TestContext, name?: string, text = ""): string {
 
 test("without a file and variables nothing is set, so the defaults hold", (t) => {
   const settings = readSettings({ PATH: "/bin" }, folder(t));
-  assert.deepEqual(settings, { options: {}, file: null, variables: [], doubts: [] });
+  assert.deepEqual(settings, {
+    options: {},
+    file: null,
+    variables: [],
+    dashboard: null,
+    doubts: [],
+  });
 });
 
 test("every option that can be changed live has a variable: numbers, Infinity, switches and words", (t) => {
@@ -52,6 +58,26 @@ test("a variable whose value is not allowed is refused by its name, with what is
       (error) => error instanceof InvalidOptionError && error.message.includes(`${name} must be`),
       `${name}=${value}`,
     );
+  }
+});
+
+test("KEEPLINE_DASHBOARD names where a dashboard listens: a port alone means this machine", (t) => {
+  const where = folder(t);
+  const placeOf = (text: string) => readSettings({ KEEPLINE_DASHBOARD: text }, where).dashboard;
+  assert.deepEqual(placeOf("127.0.0.1:4700"), { host: "127.0.0.1", port: 4_700 });
+  assert.deepEqual(placeOf("4700"), { host: "127.0.0.1", port: 4_700 });
+  assert.deepEqual(placeOf("[::1]:0"), { host: "::1", port: 0 });
+  assert.deepEqual(placeOf("0.0.0.0:80"), { host: "0.0.0.0", port: 80 });
+  assert.equal(placeOf(""), null);
+  for (const text of [
+    "yes",
+    "127.0.0.1",
+    "127.0.0.1:70000",
+    ":",
+    "::1:80",
+    "http://127.0.0.1:80",
+  ]) {
+    assert.throws(() => placeOf(text), /KEEPLINE_DASHBOARD must be an address and a port/, text);
   }
 });
 

@@ -12,6 +12,12 @@ import { invalidOption, nearest, type Rule } from "../core/rules.ts";
 /** The variables of a process, as `process.env` has them. */
 export type Variables = Readonly<Record<string, string | undefined>>;
 
+/** An address and a TCP port to listen on. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Options, and where they came from. */
 export interface Settings {
   readonly options: ClientOptions;
@@ -19,13 +25,15 @@ export interface Settings {
   readonly file: string | null;
   /** `NAME=value` of each variable that set an option. */
   readonly variables: readonly string[];
+  /** Where KEEPLINE_DASHBOARD wants a dashboard; null for none. */
+  readonly dashboard: Place | null;
   /** Variables that look as if they were meant to set something, and did not. */
   readonly doubts: readonly string[];
 }
 
 /** Looked for in this order in the working directory, unless KEEPLINE_CONFIG names a file. */
 const fileNames = ["js", "mjs", "cjs", "json"].map((ending) => `keepline.config.${ending}`);
-const otherVariables = ["KEEPLINE_CONFIG", "KEEPLINE_VERBOSE"];
+const otherVariables = ["KEEPLINE_CONFIG", "KEEPLINE_VERBOSE", "KEEPLINE_DASHBOARD"];
 
 const prefix = "KEEPLINE_";
 /** What can be changed live has a variable: `maxSockets` is KEEPLINE_MAX_SOCKETS. */
@@ -56,7 +64,19 @@ export function readSettings(variables: Variables, folder: string): Settings {
       doubts.push(`${name} is no variable of keepline/register${hintFor(name)}`);
     }
   }
-  return { options, file, variables: used, doubts };
+  return { options, file, variables: used, dashboard: readPlace(variables), doubts };
+}
+
+/** @throws InvalidOptionError */
+function readPlace({ KEEPLINE_DASHBOARD: text = "" }: Variables): Place | null {
+  if (text === "") return null;
+  const [, host = "127.0.0.1", digits = ""] =
+    /^(?:(\[[^\]]+\]|[^:]+):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits !== "" && port <= 65_535) return { host: host.replace(/^\[|\]$/g, ""), port };
+  const allowed = "an address and a port to listen on, as in 127.0.0.1:4700, or a port";
+  const fault = { nature: "RangeError", allowed } as const;
+  throw invalidOption("KEEPLINE_DASHBOARD", text, fault, "keepline/register");
 }
 
 function hintFor(name: string): string {

@@ -95,6 +95,31 @@ test("a value that is not allowed ends the program before it begins, and says wh
   assert.match(err, /KEEPLINE_MAX_SOCKETS must be a whole number/);
 });
 
+test("KEEPLINE_DASHBOARD has a dashboard served while the program runs, which ends by itself all the same", async (t) => {
+  const env = { KEEPLINE_DASHBOARD: "127.0.0.1:0", NODE_NO_WARNINGS: "1" };
+  const look = `
+    process.stderr.write = (text) => {
+      const [url] = /http:\\S+/.exec(text);
+      fetch(url).then((answer) => answer.text()).then((page) => console.log(url, page.includes("dashboard.js")));
+    };
+    setTimeout(() => {}, 1_000);`;
+  const { code, out } = await run(t, [...register, "--eval", look], env);
+  assert.match(out, /^http:\/\/127\.0\.0\.1:\d+\/ true\n$/);
+  assert.equal(code, 0);
+});
+
+test("a dashboard that cannot be served is warned of, and the program runs", async (t) => {
+  const { port } = await portServer(t);
+  const env = { KEEPLINE_DASHBOARD: String(port) };
+  const { code, out, err } = await run(
+    t,
+    [...register, "--eval", "setTimeout(() => console.log('ran'), 500)"],
+    env,
+  );
+  assert.deepEqual([code, out], [0, "ran\n"]);
+  assert.match(err, /KEEPLINE_DASHBOARD.*there is no dashboard: listen EADDRINUSE/);
+});
+
 test("a misspelt variable is warned of", async (t) => {
   const { code, err } = await run(t, [...register, "--eval", ""], { KEEPLINE_MAX_SOCKET: "3" });
   assert.equal(code, 0);

@@ -18,6 +18,9 @@ interface Props {
   readonly now: number;
 }
 
+/** The shortest time that the charts show by themselves. */
+const leastMsecs = 15_000;
+
 /** What the parts need. */
 export interface Shown {
   readonly history: History;
@@ -36,7 +39,9 @@ export function Page({ history, connection }: Props) {
     document.title = program === "" ? "keepline" : `keepline: ${program}`;
   }, [program]);
   const to = update?.at ?? 0;
-  const range = view.fixed ?? { from: to - view.spanMsecs, to };
+  // Of a time in which nobody looked there is nothing to show.
+  const since = Math.min(history.since, to - leastMsecs);
+  const range = view.fixed ?? { from: Math.max(to - view.spanMsecs, since), to };
   const shown: Shown = { history, view, range, change };
   const pools = [...history.pools.values()].filter(({ last }) => matches(last, view.filter));
   const pool = pools.find(({ id }) => id === view.pool) ?? busiest(pools);
