@@ -9,6 +9,7 @@ import { loadCommand } from "./load/command.ts";
 import { suggestion } from "./options.ts";
 import { probeCommand } from "./probe/command.ts";
 import { simulation } from "./simulate/command.ts";
+import { topCommand } from "./top/command.ts";
 
 const help: Command = {
   name: "help",
@@ -27,7 +28,14 @@ const help: Command = {
 };
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [demo, probeCommand, loadCommand, simulation, help];
+export const commands: readonly Command[] = [
+  demo,
+  probeCommand,
+  loadCommand,
+  topCommand,
+  simulation,
+  help,
+];
 
 /**
  * The command of that name.

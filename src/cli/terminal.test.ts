@@ -6,6 +6,7 @@ class Recorder implements Output {
   text = "";
   readonly isTTY: boolean;
   readonly columns: number;
+  readonly rows = 4;
 
   constructor(kind: "terminal" | "file", columns = 80) {
     this.isTTY = kind === "terminal";
@@ -71,4 +72,19 @@ test("the width is the terminal's, 80 where there is none, and never too wide to
   const widthAt = (columns: number): number =>
     new Terminal(new Recorder("terminal", columns), new Recorder("file"), utf8).width;
   assert.deepEqual([60, 300, 0].map(widthAt), [60, 100, 80]);
+});
+
+test("what is drawn again takes the place of what was there, and neither wraps nor scrolls", () => {
+  const out = new Recorder("terminal", 6);
+  const terminal = new Terminal(out, new Recorder("terminal"), { ...utf8, TERM: "xterm" });
+  terminal.redraw(["one", terminal.paint("bold", "much too long"), "three", "four"]);
+  assert.equal(out.text, "\x1b[Hone\x1b[K\nmuch t\x1b[K\nthree\x1b[K\n\x1b[J");
+});
+
+test("where there is no terminal what is drawn again comes one after the other", () => {
+  const out = new Recorder("file");
+  const terminal = new Terminal(out, new Recorder("file"), utf8);
+  terminal.redraw(["one"]);
+  terminal.redraw(["two"]);
+  assert.equal(out.text, "one\n\ntwo\n\n");
 });

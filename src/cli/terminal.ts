@@ -3,13 +3,14 @@
  * rewritten in place.
  * Invariant: stdout gets results only; progress and notes go to stderr.
  */
-import { styleText } from "node:util";
-import { type Looks, type Style, toAscii } from "./text.ts";
+import { stripVTControlCharacters, styleText } from "node:util";
+import { type Looks, type Style, toAscii, widthOf } from "./text.ts";
 
 /** An output stream, as far as it matters here. */
 export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
   write(text: string): unknown;
 }
 
@@ -46,6 +47,24 @@ export class Terminal implements Looks {
   print(lines: readonly string[]): void {
     this.clearProgress();
     this.#out.write(this.#shown(`${lines.join("\n")}\n`));
+  }
+
+  /** Lines in place of all that the terminal shows, as many as it has room for; where it is none, one after the other. */
+  redraw(lines: readonly string[]): void {
+    if (this.#out.isTTY !== true) {
+      this.print([...lines, ""]);
+      return;
+    }
+    this.clearProgress();
+    const columns = this.#out.columns || 80;
+    // A line that is too long would wrap, and all would move.
+    const room = lines
+      .slice(0, Math.max((this.#out.rows || 24) - 1, 1))
+      .map((line) =>
+        widthOf(line) <= columns ? line : stripVTControlCharacters(line).slice(0, columns),
+      );
+    // Not cleared before it is written: that would flicker.
+    this.#out.write(`\x1b[H${room.map((line) => `${this.#shown(line)}\x1b[K\n`).join("")}\x1b[J`);
   }
 
   /** Text that no terminal's abilities may change, to stdout. */

@@ -18,7 +18,6 @@ import { programFile } from "../support/root.ts";
 
 let browser: Browser | null = null;
 after(() => browser?.close());
-process.on("warning", () => {}); // saturation is what is shown here
 
 /** The page under its own policy, as people have it. */
 const asItIs = { bypassCSP: false };
@@ -193,6 +192,7 @@ test("when the program ends the page says so, and goes on with the one that come
     const program = programFile("dashboard.mjs");
     const child = spawn(process.execPath, [program, "60000", port, server.origin], {
       stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, NODE_NO_WARNINGS: "1" }, // of saturation, which is what is shown
     });
     t.after(() => child.kill("SIGKILL"));
     const [text] = (await once(child.stdout, "data")) as [Buffer];

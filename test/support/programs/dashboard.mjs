@@ -17,7 +17,6 @@ const client = new Client(
         },
       },
 );
-process.on("warning", () => {});
 const { url } = await serveDashboard(client, { port: Number(port) });
 console.log(url);
 setTimeout(() => {
