@@ -320,6 +320,24 @@ describe("the command line", { concurrency: 4 }, () => {
     assert.equal(await endWith("SIGINT", "first byte"), 130);
   });
 
+  test("--watch goes on with traffic that its dashboard shows, until Ctrl-C", async () => {
+    const child = start(["demo", "--watch", "--requests", "1"]);
+    const result = finish(child);
+    let text = "";
+    while (!/until Ctrl-C[\s\S]*http:\S+\/\n/.test(text)) text += await piece(child);
+    const [, address = ""] = /live: (\S+)/.exec(text) ?? [];
+    const { code, out, err } = await keepline("top", address, "--once");
+    assert.deepEqual({ code, err }, { code: 0, err: "" });
+    assert.match(out, /shop +http:/);
+    child.kill("SIGINT");
+    assert.equal((await result).code, 130);
+    const [both, neither] = await Promise.all([
+      keepline("demo", "--watch", "--json"),
+      keepline("demo", "--watch", "--url", "http://127.0.0.1:1/"),
+    ]);
+    assert.deepEqual([both.code, neither.code], [2, 2]);
+  });
+
   test("a reader that has seen enough, as head has, is no failure", async () => {
     const { url } = await serve((_, response) => response.end("hello"));
     const child = start(["demo", "--url", url]);

@@ -1,6 +1,7 @@
 /**
  * `keepline demo`: what may be asked of it, and where its results go.
  */
+import { serveDashboard } from "../../dashboard/index.ts";
 import { type Command, type Context, optionsCommand } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { flag, type Values, wholeNumber } from "../options.ts";
@@ -12,13 +13,14 @@ import {
   intent,
   renderBursts,
   renderEnd,
+  renderLive,
   renderManyRequests,
   renderProgress,
   renderQueue,
   renderStart,
   renderTwoRequests,
 } from "./render.ts";
-import { type Listener, runForeignDemo, runOwnDemo } from "./run.ts";
+import { type Listener, runForeignDemo, runLive, runOwnDemo } from "./run.ts";
 
 const options = {
   url: {
@@ -30,6 +32,7 @@ const options = {
   requests: wholeNumber(1, 10_000, "requests of each run, 1 to 10000 (2000, with --url 200)"),
   concurrency: wholeNumber(1, 256, "requests under way at a time, 1 to 256 (20)"),
   ...tlsOptions,
+  watch: flag("go on with traffic to look at on the dashboard, until Ctrl-C"),
   json: flag("print one JSON document and nothing else"),
 };
 
@@ -39,7 +42,7 @@ type Given = Values<typeof options>;
 export const demo: Command = optionsCommand({
   name: "demo",
   summary: "measure on this machine what keep-alive connections do",
-  usage: "[--url URL] [--requests N] [--concurrency N] [--json]",
+  usage: "[--url URL] [--requests N] [--concurrency N] [--watch] [--json]",
   options,
   examples: [
     ["keepline demo", "four experiments against servers of its own, in about ten seconds"],
@@ -48,9 +51,12 @@ export const demo: Command = optionsCommand({
       "keepline demo --url https://10.0.0.7:8443/ --ca ca.pem --requests 1000",
       "a server with its own certificate authority",
     ],
+    ["keepline demo --watch", "and then traffic, with a dashboard to look at"],
     ["keepline demo --json > demo.json", "for programs"],
   ],
   notes: [
+    "While it runs, a dashboard shows its connections at the address that it prints. Who looks at it takes " +
+      "CPU time from what is measured.",
     "In a checkout, npm start is keepline demo: npm start -- --url URL, and for JSON " +
       "npm start --silent -- --json.",
     "With --url it sends 2 + 2 × N GET requests, no more than the concurrency at a time, and stops " +
@@ -65,11 +71,14 @@ export const demo: Command = optionsCommand({
 async function run(given: Given, { terminal, signal }: Context): Promise<void> {
   const { url } = given;
   if (url?.protocol !== "https:") requireHttps(given);
+  requireOwnServers(given);
   const isJson = given.json === true;
   const plan = planOf(given);
+  const dashboard = isJson ? null : await serveDashboard({});
   const setting: Setting = {
     signal,
     progress: (label, share) => terminal.progress(renderProgress(label, share)),
+    watch: (client) => dashboard?.add("", client) ?? (() => {}),
   };
   const listener: Listener = isJson
     ? { twoRequests() {}, manyRequests() {}, queue() {}, bursts() {} }
@@ -80,15 +89,32 @@ async function run(given: Given, { terminal, signal }: Context): Promise<void> {
         bursts: (result) => terminal.print(renderBursts(result, terminal)),
       };
 
-  if (!isJson) terminal.print(renderStart(url?.href ?? null, plan, terminal));
-  // Where stdout is for programs, a person may still want to know what is sent to a server.
-  else if (url !== undefined) terminal.note(`keepline demo: ${intent(url.href, plan)}`);
-  const report =
-    url === undefined
-      ? await runOwnDemo(plan, setting, listener)
-      : await runForeignDemo(targetOf(url, given), plan, setting, listener);
-  if (isJson) terminal.printRaw(toJson(report));
-  else terminal.print(renderEnd(report, self(), terminal));
+  try {
+    if (dashboard !== null) {
+      terminal.print(renderStart(url?.href ?? null, plan, dashboard.url, terminal));
+      // Where stdout is for programs, a person may still want to know what is sent to a server.
+    } else if (url !== undefined) terminal.note(`keepline demo: ${intent(url.href, plan)}`);
+    const report =
+      url === undefined
+        ? await runOwnDemo(plan, setting, listener)
+        : await runForeignDemo(targetOf(url, given), plan, setting, listener);
+    if (isJson) terminal.printRaw(toJson(report));
+    else terminal.print(renderEnd(report, self(), terminal));
+    if (dashboard === null || given.watch === undefined) return;
+    terminal.print(renderLive(dashboard.url, terminal));
+    await runLive(setting);
+  } finally {
+    await dashboard?.close();
+  }
+}
+
+/** @throws UsageError when --watch is given where there would be nothing to watch. */
+function requireOwnServers({ watch, url, json }: Given): void {
+  if (watch === undefined) return;
+  if (url !== undefined) {
+    throw new UsageError("--watch sends to servers of the demo's own, and --url names another one");
+  }
+  if (json !== undefined) throw new UsageError("--watch is for people, and --json for programs");
 }
 
 /** From a checkout `npm start` runs this command, and no other way may be installed. */

@@ -30,6 +30,8 @@ export interface Setting {
   readonly signal: AbortSignal;
   /** Tells whoever watches how far something is; `share` from 0 to 1. */
   readonly progress: (label: string, share: number) => void;
+  /** Has a client shown on the dashboard, where there is one. Returns what ends it. */
+  readonly watch: (client: Client) => () => void;
 }
 
 /** One answered request. */
@@ -72,6 +74,7 @@ export async function withClient<T>(
 ): Promise<T> {
   setting.signal.throwIfAborted();
   const client = new Client({ ...timeouts, ...options, connect: target.connect });
+  const unwatch = setting.watch(client);
   const stop = (): void => client.destroy();
   setting.signal.addEventListener("abort", stop);
   try {
@@ -79,6 +82,7 @@ export async function withClient<T>(
   } finally {
     setting.signal.removeEventListener("abort", stop);
     client.destroy();
+    unwatch();
   }
 }
 

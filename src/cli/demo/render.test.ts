@@ -98,7 +98,7 @@ const bursts: Bursts = {
 test("every line fits into 80 columns, with numbers as large as they get", () => {
   const plan = { requests: 10_000, concurrency: 256 };
   const lines = [
-    ...renderStart("https://api.example.com/health", plan, looks),
+    ...renderStart("https://api.example.com/health", plan, "http://127.0.0.1:4700/", looks),
     ...renderTwoRequests([two], looks),
     ...renderManyRequests(many, looks),
     ...renderQueue(queue, looks),

@@ -35,13 +35,19 @@ const leastBar = 8;
 const mostBar = 40;
 
 /** Before the first result. `url`: what is measured; null for the demo's own servers. */
-export function renderStart(url: string | null, plan: Plan, looks: Looks): string[] {
+export function renderStart(
+  url: string | null,
+  plan: Plan,
+  dashboard: string,
+  looks: Looks,
+): string[] {
   const what =
     url === null
       ? "An HTTP and an HTTPS server of its own, on this machine, in another process."
       : `${intent(url, plan)}.`;
   const title = `keepline ${version} demo, on Node.js ${process.versions.node}`;
-  return [looks.paint("bold", title), ...wrap(what, looks.width)];
+  const live = `Its connections, live: ${dashboard}`;
+  return [looks.paint("bold", title), ...wrap(what, looks.width), live];
 }
 
 /** What is sent to a server that is not the demo's own. */
@@ -177,6 +183,13 @@ export function renderEnd(report: DemoReport, self: string, looks: Looks): strin
   const took = `Done in ${seconds(report.tookMsecs)}.`;
   if (report.url !== null) return ["", took];
   return ["", ...wrap(`${took} To measure your own server: ${self} --url URL`, looks.width)];
+}
+
+/** What there is to see from now on. */
+export function renderLive(dashboard: string, looks: Looks): string[] {
+  const words =
+    "Now there is traffic until Ctrl-C: a shop with two lanes, of which one is saturated now and then, and a search that comes in bursts. Look at it at";
+  return ["", ...wrap(words, looks.width), looks.paint("bold", dashboard)];
 }
 
 function section(number: string, title: string, looks: Looks, lines: readonly string[]): string[] {

@@ -5,6 +5,7 @@ import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { version } from "../../version.ts";
 import { measureBursts } from "./bursts.ts";
+import { sendLive } from "./live.ts";
 import { type Setting, sendAll, type Target, withClient } from "./load.ts";
 import { measureManyRequests, type Plan } from "./many-requests.ts";
 import { measureQueue } from "./queue.ts";
@@ -61,6 +62,11 @@ export async function runOwnDemo(
     listener.bursts(bursts);
     return report(started, { url: null, twoRequests, manyRequests, queue, bursts });
   });
+}
+
+/** Traffic against servers of the demo's own, until the signal aborts: for whoever looks at the dashboard. */
+export async function runLive(setting: Setting): Promise<never> {
+  return await withServers(setting, async (servers, own) => sendLive(...targetsOf(servers), own));
 }
 
 /** The first two experiments, against `target`. */
