@@ -1,6 +1,10 @@
 // A client with somebody who looks on in one way. Told how many requests to make, it answers with the CPU time that
 // they took, what looked on included, and how often that was told of something.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+
+import { serveDashboard } from "../../dist/dashboard/index.js";
 import { recordHar } from "../../dist/har/index.js";
 import { Client, subscribe } from "../../dist/index.js";
 import { channels } from "../../dist/observe/channels.js";
@@ -14,6 +18,13 @@ const note = () => {
   told++;
 };
 const everySecond = (look) => setInterval(look, 1_000).unref();
+
+/** A program that reads the feed of a dashboard, and says when it has begun. */
+const readFeed = `
+  require("node:http").get(process.argv[1] + "feed", (response) => {
+    response.once("data", () => console.log("reading"));
+    response.resume().on("end", () => process.exit());
+  });`;
 
 const begin = {
   nobody: () => {},
@@ -31,8 +42,16 @@ const begin = {
   "all-events": () =>
     subscribe(Object.fromEntries(Object.keys(channels).map((name) => [name, note]))),
   har: () => recordHar(client),
+  dashboard: async () => {
+    const { url } = await serveDashboard(client);
+    const reader = spawn(process.execPath, ["--eval", readFeed, url], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    process.on("exit", () => reader.kill());
+    await once(reader.stdout, "data");
+  },
 };
-begin[way]();
+await begin[way]();
 
 serve({
   ready: {},

@@ -1,4 +1,4 @@
-// What it costs to look on: nobody, a reader of stats every second, a scrape, subscribers to events, a recording.
+// What it costs to look on: nobody, a reader of stats every second, a scrape, subscribers to events, a recording, a dashboard.
 
 import { someOf, whole } from "../options.mjs";
 import { start } from "../processes.mjs";
@@ -15,10 +15,11 @@ const ways = {
   "one-event": "a subscriber to connection:retired",
   "all-events": "a subscriber to every event",
   har: "recordHar()",
+  dashboard: "a dashboard that somebody reads",
 };
 
 export const title = "observe";
-export const summary = "what stats, scrapes, events and recordings cost a small GET";
+export const summary = "what stats, scrapes, events, recordings and a dashboard cost a small GET";
 export const options = {
   rounds: whole(1, 100, 9, "rounds, after one that warms up"),
   requests: whole(1, 1_000_000, 50_000, "requests of each client in a round"),
