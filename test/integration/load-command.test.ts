@@ -1,11 +1,13 @@
 // What keepline load reports, held against what the server has seen. All load goes to this machine.
 
 import assert from "node:assert/strict";
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { before, test } from "node:test";
 import { loadCommand } from "../../src/cli/load/command.ts";
 import type { LoadReport, RunReport } from "../../src/cli/load/report.ts";
+import { Terminal } from "../../src/cli/terminal.ts";
+import type { Har } from "../../src/har/index.ts";
 import {
   buildCommandLine,
   finish,
@@ -59,6 +61,26 @@ test("what is reported is what the server has seen: requests, URLs, connections,
   const expected = saved.handshakesAvoided * Number(sockets.dial.p50Msecs);
   assert.ok(Math.abs(saved.savedMsecs - expected) < 0.1);
   assert.deepEqual([plan.urls, plan.concurrency, plan.bodyBytes], [3, 3, 2]);
+});
+
+test("--har writes what was sent as an archive for its owner, without secrets", async (t) => {
+  const server = await httpServer(t, (_, response) => response.end("0123456789"));
+  const file = path.join(temporaryFolder(t), "load.har");
+  const secret = "authorization: Bearer hidden";
+  await loadOf([`${server.origin}/a?page=2`, "-n", "12", "-c", "2", "-H", secret, "--har", file]);
+  const text = readFileSync(file, "utf8");
+  const { log } = JSON.parse(text) as Har;
+  assert.equal(log.entries.length, 12);
+  for (const { request, response } of log.entries) {
+    assert.equal(request.url, `${server.origin}/a?page=2`);
+    assert.deepEqual([response.status, response.content.size], [200, 10]);
+  }
+  assert(!text.includes("hidden"));
+  assert.equal(statSync(file).mode & 0o077, 0);
+  const nowhere = path.join(file, "below", "load.har");
+  const { code, err } = await finish(start(["load", server.origin, "--har", nowhere]));
+  assert.equal(code, 2);
+  assert.match(err, /^keepline load: --har must be a file in a folder that can be written to/);
 });
 
 test("options of the client are its flags", async (t) => {

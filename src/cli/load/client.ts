@@ -37,8 +37,11 @@ export interface LoadClient {
   end(): void;
 }
 
-/** keepline's own client, with the options of `plan`. */
-export function keeplineClient(plan: LoadPlan): LoadClient {
+/** keepline's own client, with the options of `plan`. `made` is given it before it sends anything. */
+export function keeplineClient(
+  plan: LoadPlan,
+  made: (client: Client) => void = () => {},
+): LoadClient {
   const client = new Client({
     requestTimeoutMsecs: plan.timeoutMsecs,
     // The report says how requests wait.
@@ -46,6 +49,7 @@ export function keeplineClient(plan: LoadPlan): LoadClient {
     ...plan.options,
     connect: { tls: plan.tls },
   });
+  made(client);
   const options: RequestOptions = {
     method: plan.method,
     headers: plan.headers,
