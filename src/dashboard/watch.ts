@@ -54,6 +54,8 @@ export class ClientWatch implements Watcher {
   #slowest: { readonly seen: Sighting; readonly msecs: Msecs; readonly note: TimedNote } | null =
     null;
   #shown = new Map<HttpPool, Totals>();
+  /** What was last told of a saturated lane. */
+  readonly #told = new WeakMap<object, { readonly refused: number; readonly warning: Warning }>();
   readonly #dials = new WeakMap<HttpLease, Dialed>();
 
   constructor(client: string, world: World) {
@@ -139,11 +141,11 @@ export class ClientWatch implements Watcher {
   /** The client as a whole. */
   summary(): ClientUpdate {
     const { budget, options } = this.#world.pools;
-    const { open, idle, busy, dialing, pending } = budget;
+    const { open, idleCount: idle, busy, dialing, pending } = budget;
     const { maxTotalSockets } = options;
     return {
       client: this.client,
-      sockets: { open, idle: idle.count, busy, dialing },
+      sockets: { open, idle, busy, dialing },
       pending,
       maxTotalSockets: finite(maxTotalSockets),
     };
@@ -185,7 +187,7 @@ export class ClientWatch implements Watcher {
       origin: pool.origin,
       sockets: {
         open: budget.open,
-        idle: budget.idle.count,
+        idle: budget.idleCount,
         busy: budget.busy,
         dialing: budget.dialing,
       },
@@ -231,15 +233,22 @@ export class ClientWatch implements Watcher {
     };
   }
 
-  /** Lanes of `pool` that are saturated. */
+  /** Lanes of `pool` that are saturated. One that rests until it is relieved is told as it last was. */
   *warnings(pool: HttpPool): Iterable<Warning> {
     const now = this.#world.clock();
     for (const place of pool.lanes.all) {
       if (place.saturatedAt === null) continue;
       const saturation = saturationOf(place, now);
-      const { origin, service, lane } = saturation;
-      const words = describeSaturation(saturation);
-      yield { client: this.client, service, origin, lane, words, advice: adviceFor(saturation) };
+      const { origin, service, lane, pending, refused } = saturation;
+      let told = this.#told.get(place);
+      if (told === undefined || pending > 0 || refused > told.refused) {
+        const words = describeSaturation(saturation);
+        const advice = adviceFor(saturation);
+        const warning = { client: this.client, service, origin, lane, words, advice };
+        told = { refused, warning };
+        this.#told.set(place, told);
+      }
+      yield told.warning;
     }
   }
 

@@ -6,7 +6,6 @@ import path from "node:path";
 import { before, test } from "node:test";
 import { loadCommand } from "../../src/cli/load/command.ts";
 import type { LoadReport, RunReport } from "../../src/cli/load/report.ts";
-import { Terminal } from "../../src/cli/terminal.ts";
 import type { Har } from "../../src/har/index.ts";
 import {
   buildCommandLine,
