@@ -117,4 +117,4 @@ export function eventText(name: "hello" | "update", content: object): string {
 }
 
 /** The size that no update exceeds, in characters, with names of usual length: what the limits come to. */
-export const largestUpdate = 160 * 1_024;
+export const largestUpdate = 256 * 1_024;

@@ -16,19 +16,21 @@ export const limits = {
   tickMsecs: 500,
   /** Clients and pools in an update; what there is beside is counted. */
   clients: 12,
-  pools: 24,
+  pools: 20,
   /** Connections of one pool, and of all pools of an update. */
   lines: 60,
   allLines: 360,
   /** Ends of connections by pool and update. */
-  closed: 24,
+  closed: 16,
   lanes: 12,
   /** Failures, resends and slow requests of an update. */
-  notes: 40,
+  notes: 30,
   warnings: 12,
   /** Characters of a path, and of the message of an error. */
   pathLength: 160,
-  messageLength: 400,
+  messageLength: 300,
+  /** An error with its causes. */
+  causes: 4,
 } as const;
 
 /** The first event of a feed, `hello`. */

@@ -79,7 +79,7 @@ function dialSteps({ dialMsecs, dnsMsecs, connectMsecs, tlsMsecs, tlsResumed }: 
 /** An error and its causes, one line each, outermost first. */
 export function causesOf(error: ErrorSummary | null): string[] {
   const lines: string[] = [];
-  for (let each = error; each !== null; each = each.cause) {
+  for (let each = error; each !== null && lines.length < limits.causes; each = each.cause) {
     const code = each.code === null ? "" : ` ${each.code}`;
     lines.push(cut(`${each.name}${code}: ${each.message}`, limits.messageLength));
   }

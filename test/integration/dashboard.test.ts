@@ -15,6 +15,7 @@ import {
   serveDashboard,
   type Update,
 } from "../../src/dashboard/index.ts";
+import { limits } from "../../src/dashboard/messages.ts";
 import { type Client, InvalidOptionError } from "../../src/index.ts";
 import { makeClient, rejection, until } from "../support/client-kit.ts";
 import { holdingServer, outcomeOf, plainServer } from "../support/loopback.ts";
@@ -213,7 +214,7 @@ test("a hundred pools with requests that fail stay within the size of an update,
     return told >= 300;
   });
   assert.equal(told, 300);
-  assert.equal(full.pools.length, 24);
+  assert.equal(full.pools.length, limits.pools);
   assert.equal(full.pools.length + full.morePools, 100);
   for (const size of reader.sizes) assert(size < largestUpdate, `${size}`);
 });
