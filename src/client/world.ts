@@ -130,7 +130,7 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
 
   dial(connection: Lease, now: Msecs): void {
     this.#lookForObservers();
-    this.pools.observer?.dialing(connection, now);
+    this.observing.forConnections?.dialing(connection, now);
     const { origin, site } = connection.pool;
     const address = site.route === null ? addressOf(origin) : null;
     const transport = new Http1Connection(connection, address, this);
@@ -151,13 +151,13 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
 
   retire(connection: Lease, reason: RetireReason, now: Msecs): void {
     this.#lookForObservers();
-    this.pools.observer?.retired(connection, reason, now);
+    this.observing.forConnections?.retired(connection, reason, now);
     connection.transport?.close();
   }
 
   saturation(change: "saturated" | "relieved", lane: Saturation): void {
     this.#lookForObservers();
-    this.pools.observer?.saturation(change, lane, this.clock());
+    this.observing.forConnections?.saturation(change, lane, this.clock());
     // Who listens may ask for more at once, and may throw.
     queueMicrotask(() => this.#report(change, lane));
   }

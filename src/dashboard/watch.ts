@@ -41,6 +41,11 @@ interface Dialed {
 
 type TimedNote = Omit<Note, "ago"> & { readonly at: Msecs };
 
+/** How long a client with many requests is looked at in each tick. */
+const sampleMsecs = 50;
+/** While requests fail, all are looked at: nobody wants to miss why. */
+const troubleMsecs = 10_000;
+
 let lastPoolId = 0;
 const poolIds = new WeakMap<HttpPool, number>();
 
@@ -48,7 +53,17 @@ const poolIds = new WeakMap<HttpPool, number>();
 export class ClientWatch implements Watcher {
   readonly client: string;
   readonly #world: World;
+  /** With more requests a second a client is looked at in samples, since to look costs each of them some µs. */
+  readonly #mostPerSecond: number;
   readonly #stop: () => void;
+  #granted = 0;
+  #wokeAt: Msecs;
+  #isResting = false;
+  #lookedMsecs: Msecs = 0;
+  /** Failures and resends so far; null before the first look. */
+  #failures: number | null = null;
+  #troubleAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | null = null;
   #ticks = new Map<HttpPool, Tick>();
   #notes = new Kept<TimedNote>(limits.notes);
   #slowest: { readonly seen: Sighting; readonly msecs: Msecs; readonly note: TimedNote } | null =
@@ -58,17 +73,21 @@ export class ClientWatch implements Watcher {
   readonly #told = new WeakMap<object, { readonly refused: number; readonly warning: Warning }>();
   readonly #dials = new WeakMap<HttpLease, Dialed>();
 
-  constructor(client: string, world: World) {
+  constructor(client: string, world: World, mostPerSecond = 2_000) {
     this.client = client;
+    this.#mostPerSecond = mostPerSecond;
     this.#world = world;
     this.#stop = world.observing.add(this);
+    this.#wokeAt = performance.now();
   }
 
   close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
     this.#stop();
   }
 
   granted({ waitsSince }: Sighting, { pool }: HttpLease, now: Msecs): void {
+    this.#granted++;
     const tick = this.#tickOf(pool);
     tick.wait ??= new Histogram();
     tick.wait.record(now - waitsSince);
@@ -157,13 +176,17 @@ export class ClientWatch implements Watcher {
     readonly pool: HttpPool;
     readonly score: number;
   }> {
+    let failures = 0;
     for (const pool of this.#world.pools.all) {
+      failures += pool.tally.failed + pool.tally.resent;
       const { pending, busy, dialing, open } = pool.budget;
       const isActive = this.#ticks.has(pool);
       const wasShown = this.#shown.has(pool);
       const score = scoreOf({ pending, busy, dialing, open, isActive, wasShown });
       yield { watch: this, pool, score };
     }
+    if (failures > (this.#failures ?? failures)) this.#troubleAt = performance.now();
+    this.#failures = failures;
   }
 
   /** What an update says of one pool, with so many of its connections. */
@@ -263,6 +286,7 @@ export class ClientWatch implements Watcher {
 
   /** An update was made, in which `shown` were: what comes belongs to the next one. */
   next(shown: Iterable<HttpPool>): void {
+    this.#sample();
     this.#ticks = new Map();
     this.#notes = new Kept(limits.notes);
     this.#slowest = null;
@@ -272,6 +296,26 @@ export class ClientWatch implements Watcher {
         return [pool, { requests, opened }];
       }),
     );
+  }
+
+  /** Looks at all requests until the next tick, or at a sample of them where there are too many. */
+  #sample(): void {
+    const now = performance.now();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const lookedMsecs = this.#isResting ? this.#lookedMsecs : now - this.#wokeAt;
+    const perSecond = (this.#granted * 1_000) / Math.max(lookedMsecs, 1);
+    this.#granted = 0;
+    this.#isResting = false;
+    this.#wokeAt = now;
+    this.#world.observing.wake(this);
+    if (perSecond < this.#mostPerSecond || now - this.#troubleAt < troubleMsecs) return;
+    this.#timer = setTimeout(() => {
+      this.#isResting = true;
+      this.#lookedMsecs = performance.now() - this.#wokeAt;
+      this.#world.observing.rest(this);
+    }, sampleMsecs);
+    this.#timer.unref();
   }
 
   #tickOf(pool: HttpPool): Tick {

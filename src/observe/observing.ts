@@ -39,6 +39,8 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
   readonly clientId: number;
   readonly clock: Clock;
   #watchers: readonly Watcher[] = [];
+  /** Those of them that want to know nothing of requests for the moment. */
+  #resting: readonly Watcher[] = [];
   /** Tells the channels; null while none has a subscriber. */
   #channels: ChannelWatcher | null = null;
   #lastId = 0;
@@ -52,6 +54,11 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
   get current(): this | null {
     const isTold = isListenedTo();
     if (isTold !== (this.#channels !== null)) this.#turnChannels(isTold);
+    return this.#watchers.length > this.#resting.length ? this : null;
+  }
+
+  /** Itself while somebody looks, be it at connections alone. Asked when one is dialed or ends, after `current`. */
+  get forConnections(): this | null {
     return this.#watchers.length > 0 ? this : null;
   }
 
@@ -60,7 +67,20 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
     this.#watchers = [...this.#watchers, watcher];
     return () => {
       this.#watchers = this.#watchers.filter((each) => each !== watcher);
+      this.wake(watcher);
     };
+  }
+
+  /**
+   * `watcher`, which was added, looks at no requests until it wakes: where nobody else does they cost nothing. It is still told of
+   * dials, of the ends of connections and of saturation, and of the end of no request that has begun before.
+   */
+  rest(watcher: Watcher): void {
+    if (!this.#resting.includes(watcher)) this.#resting = [...this.#resting, watcher];
+  }
+
+  wake(watcher: Watcher): void {
+    this.#resting = this.#resting.filter((each) => each !== watcher);
   }
 
   created(request: ConnectionUser, pool: HttpPool, now: Msecs): void {

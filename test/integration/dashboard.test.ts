@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
 import { type TestContext, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { worldOf } from "../../src/client/client.ts";
 import { largestUpdate } from "../../src/dashboard/feed.ts";
 import {
@@ -16,8 +17,9 @@ import {
   type Update,
 } from "../../src/dashboard/index.ts";
 import { limits } from "../../src/dashboard/messages.ts";
+import { ClientWatch } from "../../src/dashboard/watch.ts";
 import { type Client, InvalidOptionError } from "../../src/index.ts";
-import { makeClient, rejection, until } from "../support/client-kit.ts";
+import { makeClient, rejection, statsOf, until } from "../support/client-kit.ts";
 import { holdingServer, outcomeOf, plainServer } from "../support/loopback.ts";
 import { deadPort } from "../support/raw-server.ts";
 import { programFile } from "../support/root.ts";
@@ -176,6 +178,39 @@ test("nobody is looked at before somebody reads, and not after the last one has 
   await dashboard.close();
   assert.equal(observing.current, null);
   again.stop();
+});
+
+test("of a client with many requests it looks at samples, at the ends of all connections, and at everything once requests fail", async (t) => {
+  const server = await plainServer(t);
+  const client = makeClient(t);
+  const world = worldOf(client, "test");
+  const watch = new ClientWatch("", world, 1);
+  t.after(() => watch.close());
+  const tick = (): void => {
+    [...watch.pools()];
+    watch.next([]);
+  };
+  tick();
+  for (let count = 0; count < 20; count++) await outcomeOf(client.request(server.origin));
+  tick();
+  await until(() => world.observing.current === null);
+  await outcomeOf(client.request(server.origin));
+  const [pool] = [...world.pools.all];
+  assert(pool !== undefined);
+  for (const socket of server.sockets) socket.destroy();
+  await until(() => statsOf(client).sockets.open === 0);
+  assert.deepEqual(
+    watch.describe(pool, 5, 0).closed.map(({ reason }) => reason),
+    ["server-closed"],
+  );
+
+  await outcomeOf(client.request(`http://127.0.0.1:${await deadPort()}/`));
+  tick();
+  for (let count = 0; count < 20; count++) await outcomeOf(client.request(server.origin));
+  tick();
+  // Longer than a sample.
+  await sleep(150);
+  assert.notEqual(world.observing.current, null);
 });
 
 test("several clients have their names, and one that is taken out is gone", async (t) => {
