@@ -225,6 +225,7 @@ test("a dial that succeeds after connections were lost tells later requests noth
     await Promise.all(Array.from({ length: 5 }, () => client.request(server.origin)));
     // A request may have taken the connection of another, before its own dial was there.
     await until(() => statsOf(client).sockets.idle === 5);
+    await until(() => server.connections.length === 5 * (round + 1));
     for (const connection of server.connections.slice(-5)) connection.reset();
     await until(() => statsOf(client).sockets.open === 0);
   }
