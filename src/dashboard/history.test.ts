@@ -144,6 +144,18 @@ test("a connection that has ended keeps its course, with its reason and the inst
   assert.deepEqual([...(history.pools.get(1)?.closedFor ?? [])], [["server-closed", 1]]);
 });
 
+test("what a connection did while it was not shown is not made up", () => {
+  const history = new History();
+  history.begin(hello);
+  const busy = { ...line, state: "busy" as const, opened: 100, leased: 50, requests: 1 };
+  history.add(update(10_000, { lines: [busy] }));
+  history.add(update(15_000));
+  const later = { ...busy, opened: 10_100, leased: 20, rested: 700, requests: 9 };
+  history.add(update(20_000, { lines: [later] }));
+  const known = history.pools.get(1)?.courses.get(1) as Course;
+  assert.deepEqual(told(known), ["busy 19980-20000"]);
+});
+
 test("what is old is forgotten, and so is everything when another process answers", () => {
   const history = new History();
   history.begin(hello);

@@ -8,6 +8,8 @@ import type { ClosedLine, Hello, Line, LineState, Note, PoolUpdate, Update } fro
 export const keptMsecs = 300_000;
 const mostLines = 400;
 const mostSegments = 400;
+/** Longer than between any two updates. */
+const mostGapMsecs = 3_000;
 const mostNotes = 200;
 const mostSlow = 8;
 /** A pool that no update has shown for so long is not listed any more. */
@@ -130,7 +132,12 @@ export class History {
       close(known.courses, line, at);
       known.closedFor.set(line.reason, (known.closedFor.get(line.reason) ?? 0) + 1);
     }
-    for (const line of pool.lines) extend(courseOf(known.courses, line.id), line, at);
+    for (const line of pool.lines) {
+      const course = courseOf(known.courses, line.id);
+      // What it did while it was not shown is not known.
+      if (at - course.seenAt > mostGapMsecs) course.segments.length = 0;
+      extend(course, line, at);
+    }
     forget(known.courses, at);
   }
 }

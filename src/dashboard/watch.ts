@@ -14,7 +14,7 @@ import { summaryOf } from "../observe/channel-watcher.ts";
 import type { Watcher } from "../observe/observing.ts";
 import { adviceFor, describeSaturation } from "../observe/saturation-warning.ts";
 import type { HttpLease, Sighting } from "../observe/sighting.ts";
-import { Kept, ratesOf, scoreOf, short, spreadOf, type Totals } from "./feed.ts";
+import { best, Kept, ratesOf, scoreOf, short, spreadOf, type Totals } from "./feed.ts";
 import {
   type ClientUpdate,
   type ClosedLine,
@@ -71,6 +71,9 @@ export class ClientWatch implements Watcher {
   #shown = new Map<HttpPool, Totals>();
   /** What was last told of a saturated lane. */
   readonly #told = new WeakMap<object, { readonly refused: number; readonly warning: Warning }>();
+  /** Connections in the last update, of pools that have more than are drawn; and in the one that is being made. */
+  #drawn = new WeakSet<HttpLease>();
+  #drawnNext = new WeakSet<HttpLease>();
   readonly #dials = new WeakMap<HttpLease, Dialed>();
 
   constructor(client: string, world: World, mostPerSecond = 2_000) {
@@ -196,12 +199,9 @@ export class ClientWatch implements Watcher {
     const tick = this.#ticks.get(pool) ?? null;
     const places = [...lanes.all];
     const served = places.reduce((sum, each) => sum + each.tally.served, 0);
-    const lines: Line[] = [];
-    for (const connection of pool.roster.connections) {
-      if (lines.length >= lineCount) break;
-      const { kind } = connection.state;
-      if (kind !== "closed") lines.push(this.#lineOf(connection, kind, now));
-    }
+    const lines = this.#chosen(pool, lineCount, now).map((each) =>
+      this.#lineOf(each, each.state.kind as Line["state"], now),
+    );
     const closed = tick?.closed.items ?? [];
     return {
       id: idOf(pool),
@@ -256,6 +256,18 @@ export class ClientWatch implements Watcher {
     };
   }
 
+  /** The connections that are drawn: all where there is room, else those in use, and no others from one update to the next without need. */
+  #chosen(pool: HttpPool, count: number, now: Msecs): readonly HttpLease[] {
+    const { connections } = pool.roster;
+    if (connections.size <= count) return [...connections];
+    const { chosen } = best(connections, count, (each) => {
+      const recent = 1 / (1 + Math.max(now - each.leasedAt, 0) / 1_000);
+      return recent + (each.state.kind === "idle" ? 0 : 1) + (this.#drawn.has(each) ? 1.5 : 0);
+    });
+    for (const each of chosen) this.#drawnNext.add(each);
+    return chosen;
+  }
+
   /** Lanes of `pool` that are saturated. One that rests until it is relieved is told as it last was. */
   *warnings(pool: HttpPool): Iterable<Warning> {
     const now = this.#world.clock();
@@ -287,6 +299,8 @@ export class ClientWatch implements Watcher {
   /** An update was made, in which `shown` were: what comes belongs to the next one. */
   next(shown: Iterable<HttpPool>): void {
     this.#sample();
+    this.#drawn = this.#drawnNext;
+    this.#drawnNext = new WeakSet();
     this.#ticks = new Map();
     this.#notes = new Kept(limits.notes);
     this.#slowest = null;

@@ -20,7 +20,7 @@ import { limits } from "../../src/dashboard/messages.ts";
 import { ClientWatch } from "../../src/dashboard/watch.ts";
 import { type Client, InvalidOptionError } from "../../src/index.ts";
 import { makeClient, rejection, statsOf, until } from "../support/client-kit.ts";
-import { holdingServer, outcomeOf, plainServer } from "../support/loopback.ts";
+import { type Arrived, holdingServer, outcomeOf, plainServer } from "../support/loopback.ts";
 import { deadPort } from "../support/raw-server.ts";
 import { programFile } from "../support/root.ts";
 
@@ -211,6 +211,31 @@ test("of a client with many requests it looks at samples, at the ends of all con
   // Longer than a sample.
   await sleep(150);
   assert.notEqual(world.observing.current, null);
+});
+
+test("of more connections than are drawn those in use are, and from one update to the next the same", async (t) => {
+  const server = await holdingServer(t);
+  const client = makeClient(t);
+  const watch = new ClientWatch("", worldOf(client, "test"));
+  t.after(() => watch.close());
+  const all = Array.from({ length: 12 }, () => outcomeOf(client.request(server.origin)));
+  const arrived: Arrived[] = [];
+  for (let count = 0; count < 12; count++) arrived.push(await server.next());
+  for (const { response } of arrived.slice(0, 9)) response.end();
+  await until(() => statsOf(client).sockets.idle === 9);
+  const [pool] = [...worldOf(client, "test").pools.all];
+  assert(pool !== undefined);
+  const drawn = () => watch.describe(pool, 4, 0).lines;
+  const before = drawn();
+  assert.equal(before.filter(({ state }) => state === "busy").length, 3);
+  assert.equal(watch.describe(pool, 4, 0).moreLines, 8);
+  watch.next([pool]);
+  for (const { response } of arrived.slice(9)) response.end();
+  await Promise.all(all);
+  assert.deepEqual(
+    drawn().map(({ id }) => id),
+    before.map(({ id }) => id),
+  );
 });
 
 test("several clients have their names, and one that is taken out is gone", async (t) => {

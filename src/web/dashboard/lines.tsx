@@ -147,7 +147,9 @@ function rowsOf({ courses }: PoolHistory, { from, to }: Range): Course[] {
     return first <= to && (closed?.at ?? seenAt) >= from;
   });
   const closed = inRange.filter((each) => each.closed !== null);
-  const open = inRange.filter((each) => each.closed === null);
+  const open = inRange
+    .filter((each) => each.closed === null)
+    .toSorted((a, b) => b.seenAt - a.seenAt || a.id - b.id);
   const room = Math.max(mostRows - open.length, 10);
   const last = closed.toSorted((a, b) => (b.closed?.at ?? 0) - (a.closed?.at ?? 0)).slice(0, room);
   return [...open.slice(0, mostRows), ...last].toSorted((a, b) => a.id - b.id);
