@@ -25,6 +25,7 @@ import {
   type PoolUpdate,
   type Warning,
 } from "./messages.ts";
+import { Sampling } from "./sampling.ts";
 import { causesOf, cut, type DialSteps, storyOf } from "./story.ts";
 
 /** What happened to a pool since the last update. */
@@ -41,11 +42,6 @@ interface Dialed {
 
 type TimedNote = Omit<Note, "ago"> & { readonly at: Msecs };
 
-/** How long a client with many requests is looked at in each tick. */
-const sampleMsecs = 50;
-/** While requests fail, all are looked at: nobody wants to miss why. */
-const troubleMsecs = 10_000;
-
 let lastPoolId = 0;
 const poolIds = new WeakMap<HttpPool, number>();
 
@@ -53,21 +49,12 @@ const poolIds = new WeakMap<HttpPool, number>();
 export class ClientWatch implements Watcher {
   readonly client: string;
   readonly #world: World;
-  /** With more requests a second a client is looked at in samples, since to look costs each of them some µs. */
-  readonly #mostPerSecond: number;
-  readonly #stop: () => void;
-  #granted = 0;
-  #wokeAt: Msecs;
-  #isResting = false;
-  #lookedMsecs: Msecs = 0;
-  /** Failures and resends so far; null before the first look. */
-  #failures: number | null = null;
-  #troubleAt = Number.NEGATIVE_INFINITY;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #sampling: Sampling;
+  /** Failures and resends so far. */
+  #failures = 0;
   #ticks = new Map<HttpPool, Tick>();
   #notes = new Kept<TimedNote>(limits.notes);
-  #slowest: { readonly seen: Sighting; readonly msecs: Msecs; readonly note: TimedNote } | null =
-    null;
+  #slowest: { readonly msecs: Msecs; readonly note: TimedNote } | null = null;
   #shown = new Map<HttpPool, Totals>();
   /** What was last told of a saturated lane. */
   readonly #told = new WeakMap<object, { readonly refused: number; readonly warning: Warning }>();
@@ -76,21 +63,19 @@ export class ClientWatch implements Watcher {
   #drawnNext = new WeakSet<HttpLease>();
   readonly #dials = new WeakMap<HttpLease, Dialed>();
 
+  /** @param mostPerSecond With more requests a second it looks at samples, since to look costs each of them some µs. */
   constructor(client: string, world: World, mostPerSecond = 2_000) {
     this.client = client;
-    this.#mostPerSecond = mostPerSecond;
     this.#world = world;
-    this.#stop = world.observing.add(this);
-    this.#wokeAt = performance.now();
+    this.#sampling = new Sampling(world.observing, this, mostPerSecond);
   }
 
   close(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#stop();
+    this.#sampling.close();
   }
 
   granted({ waitsSince }: Sighting, { pool }: HttpLease, now: Msecs): void {
-    this.#granted++;
+    this.#sampling.saw();
     const tick = this.#tickOf(pool);
     tick.wait ??= new Histogram();
     tick.wait.record(now - waitsSince);
@@ -107,7 +92,7 @@ export class ClientWatch implements Watcher {
     const msecs = now - seen.createdAt;
     if (this.#slowest !== null && msecs <= this.#slowest.msecs) return;
     // Once in a while, so that the words of it may be found at once: what they are made of changes.
-    this.#slowest = { seen, msecs, note: this.#noteOf("slow", seen, null, now) };
+    this.#slowest = { msecs, note: this.#noteOf("slow", seen, null, now) };
   }
 
   failed(seen: Sighting, error: unknown, now: Msecs): void {
@@ -188,7 +173,6 @@ export class ClientWatch implements Watcher {
       const score = scoreOf({ pending, busy, dialing, open, isActive, wasShown });
       yield { watch: this, pool, score };
     }
-    if (failures > (this.#failures ?? failures)) this.#troubleAt = performance.now();
     this.#failures = failures;
   }
 
@@ -298,7 +282,7 @@ export class ClientWatch implements Watcher {
 
   /** An update was made, in which `shown` were: what comes belongs to the next one. */
   next(shown: Iterable<HttpPool>): void {
-    this.#sample();
+    this.#sampling.tick(this.#failures);
     this.#drawn = this.#drawnNext;
     this.#drawnNext = new WeakSet();
     this.#ticks = new Map();
@@ -310,26 +294,6 @@ export class ClientWatch implements Watcher {
         return [pool, { requests, opened }];
       }),
     );
-  }
-
-  /** Looks at all requests until the next tick, or at a sample of them where there are too many. */
-  #sample(): void {
-    const now = performance.now();
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
-    const lookedMsecs = this.#isResting ? this.#lookedMsecs : now - this.#wokeAt;
-    const perSecond = (this.#granted * 1_000) / Math.max(lookedMsecs, 1);
-    this.#granted = 0;
-    this.#isResting = false;
-    this.#wokeAt = now;
-    this.#world.observing.wake(this);
-    if (perSecond < this.#mostPerSecond || now - this.#troubleAt < troubleMsecs) return;
-    this.#timer = setTimeout(() => {
-      this.#isResting = true;
-      this.#lookedMsecs = performance.now() - this.#wokeAt;
-      this.#world.observing.rest(this);
-    }, sampleMsecs);
-    this.#timer.unref();
   }
 
   #tickOf(pool: HttpPool): Tick {
