@@ -21,7 +21,7 @@ import {
   seededRandom,
 } from "../support/manual-world.ts";
 
-const runs = Number(process.env.KEEPLINE_RUNS ?? 10_000);
+const runs = Number(process.env.KEEPLINE_RUNS ?? 6_000);
 const seed = { seed: Number(process.env.KEEPLINE_SEED ?? 1) };
 
 // Over TLS requests may be held back from dials.
