@@ -6,7 +6,7 @@ import { fork } from "node:child_process";
 /**
  * Starts `file` with `settings`, `env` added to the environment and `execArgv` for Node.js itself, and waits
  * until it is ready.
- * Returns what it said then, `ask(question)` for its answers, and `stop()`.
+ * Returns its `pid`, what it said then, `ask(question)` for its answers, and `stop()`.
  */
 export async function start(file, settings, env = {}, execArgv = []) {
   const child = fork(file, [JSON.stringify(settings)], {
@@ -28,6 +28,7 @@ export async function start(file, settings, env = {}, execArgv = []) {
   const ready = await next();
   return {
     ready,
+    pid: child.pid,
     ask: (question) => {
       const answer = next();
       child.send(question);
