@@ -1,6 +1,7 @@
 /**
  * The table of commands. A new one is a file of its own and a row here.
  */
+import { advice } from "./advise/command.ts";
 import type { Command } from "./command.ts";
 import { demo } from "./demo/command.ts";
 import { UsageError } from "./errors.ts";
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   loadCommand,
   topCommand,
   simulation,
+  advice,
   help,
 ];
 

@@ -3,6 +3,18 @@
  */
 
 export {
+  type Advice,
+  type AdviceOptions,
+  advise,
+  type Change,
+  type Evidence,
+  type Sensitivity,
+} from "./advise/advise.ts";
+export type { Confidence } from "./advise/confidence.ts";
+export type { LaneWeights } from "./advise/lane-weights.ts";
+export type { AdviceWeights, Outcome } from "./advise/outcome.ts";
+export type { Point } from "./advise/search.ts";
+export {
   type Cost,
   type Costed,
   type CostWeights,

@@ -41,7 +41,8 @@ const assignment = (doc: string, allowed: string): Option<readonly [string, stri
   parse: parseAssignment,
 });
 
-const options = {
+/** Its options; those of requests, network and servers are also other commands'. */
+export const options = {
   trace: {
     ...fileOption(
       "recorded requests: JSON Lines, HAR, access log; - stdin",
@@ -156,7 +157,12 @@ async function run(given: Given, { terminal, signal }: Context): Promise<void> {
   if (given.svg !== undefined) terminal.note(`keepline simulate: wrote ${given.svg}`);
 }
 
-function planOf(given: Given): Plan {
+/**
+ * What was asked for.
+ *
+ * @throws UsageError
+ */
+export function planOf(given: Partial<Given>): Plan {
   const { trace, rate, scenario, settings } = given;
   if (trace === undefined && rate === undefined && scenario === undefined) {
     throw new UsageError("there are no requests: give --trace FILE, --rate N or --scenario FILE");
@@ -193,7 +199,7 @@ function planOf(given: Given): Plan {
   };
 }
 
-function traceOf(trace: string, given: Given): TraceFile {
+function traceOf(trace: string, given: Partial<Given>): TraceFile {
   return {
     file: trace === "-" ? null : trace,
     format: given.format ?? "auto",
@@ -202,7 +208,7 @@ function traceOf(trace: string, given: Given): TraceFile {
   };
 }
 
-function workloadOf(ratePerSecond: number, given: Given): Workload {
+function workloadOf(ratePerSecond: number, given: Partial<Given>): Workload {
   const durationMsecs = given.for ?? (parseDuration("10m") as number);
   const common: StreamOptions = { durationMsecs, origin: given.origin };
   switch (given.pattern ?? "poisson") {
@@ -222,7 +228,7 @@ function workloadOf(ratePerSecond: number, given: Given): Workload {
 }
 
 /** @throws UsageError when an option was given that means nothing without another one. */
-function requireTogether(given: Given): void {
+function requireTogether(given: Partial<Given>): void {
   const needs = [
     ["format", "trace"],
     ["skip-bad-lines", "trace"],
@@ -237,7 +243,7 @@ function requireTogether(given: Given): void {
   }
 }
 
-function checkAxes(axes: readonly Axis[], given: Given): void {
+function checkAxes(axes: readonly Axis[], given: Partial<Given>): void {
   if (axes.length > 2) throw new UsageError(`--sweep may be given twice, not ${axes.length} times`);
   const [one, other] = axes;
   if (one !== undefined && one.option === other?.option) {
