@@ -5,10 +5,10 @@ import os from "node:os";
 import { parseArgs } from "node:util";
 import { svgOf } from "./chart.mjs";
 
-const names = ["neighbour", "weights", "tenants", "dependency", "overload", "cost"];
+const names = ["neighbour", "weights", "tenants", "dependency", "overload", "cost", "tuning"];
 const help = `usage: npm run pictures -- [options] [scenario …]
 
-Runs the scenarios against servers on 127.0.0.1, all of them when none is named: ${names.join(", ")}.
+Runs the scenarios against servers on 127.0.0.1 (tuning: in the simulator), all of them when none is named: ${names.join(", ")}.
 Writes docs/pictures/numbers/<scenario>.json and draws docs/pictures/<scenario>.svg. Together they take about four minutes.
 
   --draw    draw again from the numbers that are there, without a run
@@ -37,7 +37,7 @@ if (values.help) {
 }
 
 async function picture(name) {
-  const { measure, chart, report } = await import(`./scenarios/${name}.mjs`);
+  const { measure, chart, pictures, report } = await import(`./scenarios/${name}.mjs`);
   const file = new URL(`numbers/${name}.json`, import.meta.url);
   if (!values.draw) {
     process.stderr.write(`${name} …\n`);
@@ -50,6 +50,9 @@ async function picture(name) {
   if (chart !== undefined) {
     const svg = await svgOf(chart(numbers));
     fs.writeFileSync(new URL(`${name}.svg`, import.meta.url), `${svg}\n`);
+  }
+  for (const [file, svg] of Object.entries(pictures?.(numbers) ?? {})) {
+    fs.writeFileSync(new URL(`${file}.svg`, import.meta.url), svg);
   }
   process.stdout.write(`${report(numbers).join("\n")}\n\n`);
 }
