@@ -20,7 +20,7 @@ export function renderAdvice(advice: Advice, looks: Looks): string[] {
   const carries =
     recommended.carriesPerSecond === null
       ? ""
-      : ` ${count(recommended.values.maxSockets)} of them carry ${figure(recommended.carriesPerSecond)} such requests a second and origin at the very most.`;
+      : ` ${count(recommended.values.maxSockets)} to one origin carry ${figure(recommended.carriesPerSecond)} such requests a second and no more.`;
   return [
     ...words(
       `${count(evidence.requests)} requests in ${span(spanMsecs)}: ${figure(requestsPerSecond)} a second, each of which holds its connection for ${span(meanHoldMsecs)}. ` +
