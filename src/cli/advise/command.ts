@@ -42,7 +42,7 @@ type Given = Values<typeof options>;
 /** The command. */
 export const advice: Command = optionsCommand({
   name: "advise",
-  summary: "recommend limits for recorded requests, and say what each change buys",
+  summary: "recommend limits for recorded requests, and what each change buys",
   usage: "(--trace FILE | --rate N | --scenario FILE) [OPTIONS]",
   options,
   examples: [
