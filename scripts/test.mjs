@@ -3,6 +3,7 @@
 //   npm test -- idle-window http1      only files whose path contains one of the words
 //   npm test -- --coverage             also writes coverage/
 //   npm test -- --test-name-pattern=x  other flags go to node
+//   npm test -- --enable-source-maps   stacks name the TypeScript, for a third more of CPU time
 
 import os from "node:os";
 import path from "node:path";
@@ -31,7 +32,8 @@ await runScript(() => {
   ensureBuilt();
   ensureTestsBuilt();
 
-  const files = ["src", "test"]
+  // Those that take longest first, so that short ones fill the end.
+  const files = ["test", "src"]
     .flatMap((folder) => filesBelow(path.join(root, folder)))
     .map((file) => toSlashes(path.relative(root, file)))
     .filter((file) => file.endsWith(".test.ts"))
@@ -45,7 +47,6 @@ await runScript(() => {
   }
 
   const nodeArgs = [
-    "--enable-source-maps",
     "--test",
     "--test-reporter=spec",
     `--test-concurrency=${concurrency}`,

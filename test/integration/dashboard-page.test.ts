@@ -15,6 +15,7 @@ import { makeClient } from "../support/client-kit.ts";
 import { type Listening, outcomeOf, plainServer } from "../support/loopback.ts";
 import { deadPort } from "../support/raw-server.ts";
 import { programFile } from "../support/root.ts";
+import { extent } from "../support/thorough.ts";
 
 let browser: Browser | null = null;
 after(() => browser?.close());
@@ -167,12 +168,13 @@ test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 
   await page.locator("[data-saturated]").waitFor();
   await untilText(page, '[data-note="failed"]', /ECONNREFUSED/);
   for (const summary of await page.locator("summary").all()) await summary.click();
-  for (const [colorScheme, width] of [
+  const ways = [
     ["light", 1_600],
+    ["dark", 360],
     ["dark", 1_600],
     ["light", 360],
-    ["dark", 360],
-  ] as const) {
+  ] as const;
+  for (const [colorScheme, width] of ways.slice(0, extent(2, ways.length))) {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
     assert.deepEqual(await axeViolations(page), []);

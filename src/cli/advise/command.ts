@@ -46,10 +46,7 @@ export const advice: Command = optionsCommand({
   usage: "(--trace FILE | --rate N | --scenario FILE) [OPTIONS]",
   options,
   examples: [
-    [
-      "keepline advise --trace access.log --origin https://api.example.com --round-trip 20ms",
-      "from what a server has logged",
-    ],
+    ["keepline advise --trace access.log --round-trip 20ms", "from what a server has logged"],
     [
       "keepline advise --trace requests.jsonl --settings keepline.config.js --server-idle 60s",
       "from a trace, beginning with the settings that you have",
