@@ -182,6 +182,8 @@ export class Exchange
     if (responseBody === null || clientBody === null) return;
     // The body did not come with its head: from here on its connection hangs on the program.
     delivery.clientBody = null;
+    // And it may break, and its socket says nothing of itself then.
+    delivery.connection.noteLocalPort();
     sawOpenBody(delivery.pool.tally);
     const { leakTimeoutMsecs } = this.#service.options;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);

@@ -44,8 +44,8 @@ export class Http1Connection
   readonly lease: Connection<ConnectionUser, Http1Connection>;
   /** Null until the connection is open. */
   dialTimings: DialTimings | null = null;
-  /** Of the socket, noted when it is closed. */
-  #names: Pick<Http1Connection, "localPort" | "remoteAddress"> | null = null;
+  remoteAddress: string | undefined;
+  #localPort: number | undefined;
   readonly #world: Http1World;
   #socket: Socket;
   #exchange: HttpExchange | null = null;
@@ -67,8 +67,6 @@ export class Http1Connection
   #isUnsettled = false;
   /** Who waits for that. */
   #heldBack: ConnectionUser | null = null;
-  /** A byte came since the request was granted. */
-  #hasResponse = false;
   #error: Error | undefined;
   /** Time of the read that is being parsed. */
   #now: Msecs = 0;
@@ -91,13 +89,14 @@ export class Http1Connection
     this.#writer = new RequestWriter(this.#socket, world, this);
   }
 
-  // Asked of the socket when somebody wants to know, since it keeps objects for the answers.
+  /** Asked of the socket when somebody wants to know, since it keeps an object for the answer. */
   get localPort(): number | undefined {
-    return (this.#names ?? this.#socket).localPort;
+    return this.#localPort ?? this.#socket.localPort;
   }
 
-  get remoteAddress(): string | undefined {
-    return (this.#names ?? this.#socket).remoteAddress;
+  /** Keeps it for those who may ask when the socket has ended. */
+  noteLocalPort(): void {
+    this.#localPort ??= this.#socket.localPort;
   }
 
   /** The socket, for those who look at it. */
@@ -112,7 +111,6 @@ export class Http1Connection
     this.#parser = ResponseParser.take(this, exchange, this.lease.pool.origin);
     this.#parser.begin(exchange.method, exchange.asksForTunnel);
     this.#writer.reset();
-    this.#hasResponse = false;
     exchange.granted(this, now);
     // An abort may have come from within.
     if (this.#exchange !== exchange) return;
@@ -184,7 +182,7 @@ export class Http1Connection
     if (this.#isClosed) return;
     this.#isClosed = true;
     const exchange = this.#detach();
-    this.#names = { localPort: this.localPort, remoteAddress: this.remoteAddress };
+    this.noteLocalPort();
     // At once, without waiting for the peer: a slow close must hold nothing up.
     this.#socket.destroy();
     if (exchange !== null) {
@@ -213,6 +211,7 @@ export class Http1Connection
     const socket = this.#socket;
     this.guard();
     this.dialTimings = timings;
+    this.remoteAddress = socket.remoteAddress; // which a socket that was reset does not know any more
     own(socket, this);
     // Where several addresses were tried, Node's handle is another one now, without the unref of the first.
     ref(socket);
@@ -256,12 +255,11 @@ export class Http1Connection
       return false;
     }
     this.#now = now;
-    this.#hasResponse = true;
     let consumed: number;
     try {
       consumed = (this.#parser as ResponseParser).execute(buffer, 0, length);
     } catch (error) {
-      this.#fail(withContext(error, this.#context(exchange)), "parse-error");
+      this.#fail(error, "parse-error");
       // Anything else was thrown by a listener of the body's reader: it is the program's to see.
       if (!(error instanceof ResponseParseError)) throw error;
       return false;
@@ -281,9 +279,7 @@ export class Http1Connection
   }
 
   requestFailed(error: unknown): void {
-    const exchange = this.#exchange;
-    if (exchange !== null)
-      this.#fail(withContext(error, this.#context(exchange)), "request-unfinished");
+    if (this.#exchange !== null) this.#fail(error, "request-unfinished");
   }
 
   onInterim(head: ResponseHead): void {
@@ -379,7 +375,7 @@ export class Http1Connection
     const attempt = {
       mode: exchange.resendMode,
       isWritten: this.#writer.isWritten,
-      hasResponse: this.#hasResponse,
+      hasResponse: this.#parser?.started === true,
       isIdempotent: exchange.isIdempotent,
       canRepeatBody: exchange.canSendBody,
     };
@@ -425,10 +421,12 @@ export class Http1Connection
   }
 
   #fail(error: unknown, reason: RetireReason): void {
-    const exchange = this.#detach();
+    const exchange = this.#exchange;
+    const told = exchange === null ? error : withContext(error, this.#context(exchange));
+    this.#detach();
     this.#world.pools.lost(this.lease, reason, this.#world.clock());
     if (exchange !== null) this.lease.pool.tally.failed++;
-    exchange?.failed(error);
+    exchange?.failed(told);
   }
 
   #detach(): HttpExchange | null {

@@ -453,3 +453,62 @@ test("where an upgrade or a tunnel was asked for, HTTP ends behind its response,
     assert.equal(parser.idle, true);
   }
 });
+
+function taken(sink: Partial<ResponseSink>, maxHeaderBytes = corpusLimitBytes): ResponseParser {
+  return ResponseParser.take({ ...ignored, ...sink }, { maxHeaderBytes }, "http://a.test");
+}
+
+test("a parser that was given back reads for who takes it next, and for nobody else", () => {
+  const told: string[] = [];
+  const first = taken({ onHead: () => told.push("first") });
+  first.begin("GET");
+  feed(first, `${okHead}ok`);
+  first.giveBack();
+  const second = taken({ onHead: () => told.push("second") });
+  assert.equal(second, first);
+  second.begin("GET");
+  feed(second, `${okHead}ok`);
+  assert.deepEqual(told, ["first", "second"]);
+});
+
+test("a parser in the middle of a response, or that failed, is nobody's when it is given back", () => {
+  const broken = taken({});
+  broken.begin("GET");
+  assert.throws(() => feed(broken, "HTTP/1.1 200 OK\r\na : b\r\n\r\n"), ResponseParseError);
+  broken.giveBack();
+  for (const begun of ["", "HTTP/1.1 2", okHead, `${okHead}o`]) {
+    const parser = taken({});
+    assert.notEqual(parser, broken);
+    parser.begin("GET");
+    feed(parser, begun);
+    parser.giveBack();
+    const next = taken({});
+    assert.notEqual(next, parser, JSON.stringify(begun));
+    next.giveBack();
+  }
+});
+
+test("a parser is not taken for other limits than its own", () => {
+  const small = taken({}, 64);
+  small.giveBack();
+  const large = taken({}, 1_000);
+  assert.notEqual(large, small);
+  large.begin("GET");
+  feed(large, `HTTP/1.1 200 OK\r\na: ${"b".repeat(100)}\r\ncontent-length: 0\r\n\r\n`);
+});
+
+test("what is counted of one response is not counted of the next one, whoever has the parser", () => {
+  const chunks: string[] = [];
+  const onBody = (buffer: Buffer, start: number, end: number) =>
+    chunks.push(buffer.toString("latin1", start, end));
+  const head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+  for (let round = 0; round < 3; round++) {
+    const parser = taken({ onBody });
+    assert.equal(parser.started, false);
+    parser.begin("GET");
+    feed(parser, `${head}2;x=${"y".repeat(200)}\r\nok\r\n0\r\n\r\n`);
+    assert.ok(parser.idle);
+    parser.giveBack();
+  }
+  assert.deepEqual(chunks, ["ok", "ok", "ok"]);
+});
