@@ -142,6 +142,11 @@ test("it is used by keyboard and mouse: pools are chosen and filtered, time stan
   assert.notEqual(await shown(), paused);
   await page.keyboard.press("]");
   assert.equal(await shown(), paused);
+  // Two keys before the page is drawn again.
+  await page.evaluate(`
+    for (const key of ["[", "]"]) document.dispatchEvent(new KeyboardEvent("keydown", { key }));
+  `);
+  assert.equal(await shown(), paused);
   await page.getByRole("button", { name: "Go on" }).click();
   await untilText(page, ".state", /^Live$/);
 

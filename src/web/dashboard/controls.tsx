@@ -9,11 +9,12 @@ export function Controls({ shown }: { readonly shown: Shown }) {
   const { view, range, change } = shown;
   const filter = useRef<HTMLInputElement>(null);
   const isPaused = view.fixed !== null;
-  const pause = (): void => change({ fixed: isPaused ? null : range });
-  const move = (share: number): void => {
-    const by = (range.to - range.from) * share;
-    change({ fixed: { from: range.from + by, to: range.to + by } });
-  };
+  const pause = (): void => change(({ fixed }, now) => ({ fixed: fixed === null ? now : null }));
+  const move = (share: number): void =>
+    change((_, { from, to }) => {
+      const by = (to - from) * share;
+      return { fixed: { from: from + by, to: to + by } };
+    });
   useEffect(() => {
     const press = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

@@ -21,28 +21,31 @@ interface Props {
 /** The shortest time that the charts show by themselves. */
 const leastMsecs = 15_000;
 
+/** Changes what is chosen; by a function where it depends on what is chosen then, which a later key may have changed. */
+type Change = (changed: Partial<View> | ((view: View, range: Range) => Partial<View>)) => void;
+
 /** What the parts need. */
 export interface Shown {
   readonly history: History;
   readonly view: View;
   /** The time that the charts show. */
   readonly range: Range;
-  readonly change: (changed: Partial<View>) => void;
+  readonly change: Change;
 }
 
 export function Page({ history, connection }: Props) {
   const [view, setView] = useState(firstView);
-  const change = (changed: Partial<View>): void => setView((before) => ({ ...before, ...changed }));
+  const change: Change = (changed) =>
+    setView((before) => ({
+      ...before,
+      ...(typeof changed === "function" ? changed(before, rangeOf(history, before)) : changed),
+    }));
   const { hello, update } = history;
   const program = hello === null ? "" : `${hello.program}, process ${hello.pid}`;
   useEffect(() => {
     document.title = program === "" ? "keepline" : `keepline: ${program}`;
   }, [program]);
-  const to = update?.at ?? 0;
-  // Of a time in which nobody looked there is nothing to show.
-  const since = Math.min(history.since, to - leastMsecs);
-  const range = view.fixed ?? { from: Math.max(to - view.spanMsecs, since), to };
-  const shown: Shown = { history, view, range, change };
+  const shown: Shown = { history, view, range: rangeOf(history, view), change };
   const pools = [...history.pools.values()].filter(({ last }) => matches(last, view.filter));
   const pool = pools.find(({ id }) => id === view.pool) ?? busiest(pools);
   return (
@@ -84,6 +87,13 @@ export function Page({ history, connection }: Props) {
       </footer>
     </>
   );
+}
+
+function rangeOf({ update, since }: History, { fixed, spanMsecs }: View): Range {
+  if (fixed !== null) return fixed;
+  const to = update?.at ?? 0;
+  // Of a time in which nobody looked there is nothing to show.
+  return { from: Math.max(to - spanMsecs, Math.min(since, to - leastMsecs)), to };
 }
 
 const words: Readonly<Record<Connection, string>> = {
