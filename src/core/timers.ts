@@ -143,14 +143,12 @@ export class Timers {
   /** How many slots behind `slot` of `level` the next one comes that holds something, going round: 1 to 64; 0 when none does. */
   #slotsAhead(level: number, slot: number): number {
     const start = (slot + 1) % slotCount;
-    // Of the word of `start` what comes from there on, then the other word, then the rest.
-    const atOrBehind = -1 << (start & 31);
+    // Of the word of `start` what comes from there on, then the other word, then the rest, which is all that is left.
     for (let part = 0; part < 3; part++) {
       const half = ((start >>> 5) + part) & 1;
       const word = 2 * level + half;
       let bits = this.#used[word] as number;
-      if (part === 0) bits &= atOrBehind;
-      else if (part === 2) bits &= ~atOrBehind;
+      if (part === 0) bits &= -1 << (start & 31);
       while (bits !== 0) {
         const lowest = bits & -bits;
         const found = 32 * half + 31 - Math.clz32(lowest);

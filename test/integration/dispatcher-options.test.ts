@@ -55,6 +55,47 @@ test("headers as Headers are sent", async (t) => {
   assert.equal(request.field("x-one"), "1");
 });
 
+test("options that an object has from its class are taken as if it had them itself", async (t) => {
+  class Options {
+    readonly path = "/";
+    readonly method = "GET";
+    get headers() {
+      return { "x-one": "1" };
+    }
+    get query() {
+      return { a: "b" };
+    }
+  }
+  const arrived: RawRequest[] = [];
+  const server = await rawServer(t, async (connection) => {
+    arrived.push(await connection.request());
+    await connection.send(ok("ok"));
+  });
+  const told = recorder("modern");
+  const options = Object.assign(new Options(), { origin: server.origin });
+  makeClient(t).dispatcher().dispatch(options, told.handler);
+  await told.over;
+  assert.deepEqual([arrived[0]?.path, arrived[0]?.field("x-one")], ["/?a=b", "1"]);
+});
+
+test("the same request is another one when the client keeps connections no more", async (t) => {
+  const arrived: RawRequest[] = [];
+  const server = await rawServer(t, async (connection) => {
+    for (;;) {
+      arrived.push(await connection.request());
+      await connection.send(ok("ok"));
+    }
+  });
+  const client = makeClient(t);
+  const dispatcher = client.dispatcher();
+  for (const keepAlive of [true, false, true]) {
+    client.configure({ keepAlive });
+    await dispatched(dispatcher, { origin: server.origin });
+  }
+  const said = arrived.map((each) => each.field("connection"));
+  assert.deepEqual(said, ["keep-alive", "close", "keep-alive"]);
+});
+
 test("null, booleans and Buffers are header values, and a host of one's own is sent once", async (t) => {
   const request = await sent(t, {
     headers: ["x-null", null, "x-yes", true, "x-bytes", Buffer.from("é", "latin1")] as never,

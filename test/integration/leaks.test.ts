@@ -522,6 +522,26 @@ test("a body that was dropped is collected also where none is reported", async (
   assert.deepEqual(closedReasons(client), { "body-collected": 1 });
 });
 
+test("a dropped body that goes on in drops has a second all the same", async (t) => {
+  let drip = async (): Promise<void> => {};
+  const server = await rawServer(t, async (connection) => {
+    await connection.request();
+    await connection.send("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n");
+    drip = () => connection.send("x");
+  });
+  const { client, clock } = clockedClient(t);
+  const ref = await (async () => new WeakRef((await client.request(server.origin)).body))();
+  clock.advance(unwatchedMsecs);
+  await untilCollected(() => ref.deref() === undefined);
+  await collectMuch();
+  for (let count = 0; count < 4; count++) {
+    clock.advance(300);
+    await drip();
+    await settle();
+  }
+  assert.deepEqual(closedReasons(client), { "body-collected": 1 });
+});
+
 test("a body that was read to its end, or given up, counts for nothing when it is collected", async (t) => {
   const server = await largeServer(t);
   const { client, clock } = clockedClient(t);

@@ -167,17 +167,23 @@ test("a body that ends with the connection is complete at the server's FIN", asy
 
 test("a response whose body breaks off still says which connection it was, and so does one that closed it", async (t) => {
   const ports: (number | undefined)[] = [];
+  let seeHead = (): void => {};
+  const headCame = new Promise<void>((resolve) => {
+    seeHead = resolve;
+  });
   const server = await rawServer(t, async (connection) => {
     ports.push(connection.socket.remotePort);
     const request = await connection.request();
     if (request.path === "/cut") {
       await connection.send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf");
+      await headCame;
       connection.reset();
     } else await connection.send(ok("all", "connection: close"));
   });
   const client = makeClient(t);
   for (const path of ["/cut", "/close"]) {
     const response = await client.request(`${server.origin}${path}`);
+    seeHead();
     await response.body.text().catch(() => {});
     await until(() => statsOf(client).sockets.open === 0);
     // Asked now for the first time.
