@@ -26,7 +26,13 @@ test("each owner is told of its own socket, until it is disowned", () => {
   });
   for (const event of ["end", "close"]) for (const socket of sockets) socket.emit(event);
   sockets[1]?.emit("error", new Error("broken"));
-  assert.deepEqual([one.told, other.told], [["ended", "closed"], ["ended", "closed", "broken"]]);
+  assert.deepEqual(
+    [one.told, other.told],
+    [
+      ["ended", "closed"],
+      ["ended", "closed", "broken"],
+    ],
+  );
 });
 
 test("a socket that is disowned has no listener left, and holds nothing of who had it", () => {
