@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { test } from "node:test";
 import { type ClientOptions, ConnectError, SocketClosedError } from "../../src/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import {
   closedReasons,
   isSettled,
@@ -220,7 +221,8 @@ test("an IPv6 literal is dialed without its brackets", async (t) => {
 
 test("a dial that succeeds after connections were lost tells later requests nothing of it", async (t) => {
   const server = await rawServer(t, answering(ok("fine")));
-  const client = makeClient(t, { maxSockets: 5 });
+  // Time stands still, so that nothing is learned of how long the server keeps connections.
+  const client = makeClient(t, { maxSockets: 5, clock: new ManualClock() });
   for (let round = 0; round < 5; round++) {
     await Promise.all(Array.from({ length: 5 }, () => client.request(server.origin)));
     // A request may have taken the connection of another, before its own dial was there.
