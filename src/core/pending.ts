@@ -7,7 +7,7 @@
 import type { Msecs } from "./clock.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import type { Resending } from "./resend.ts";
-import { Deadline } from "./timers.ts";
+import type { Timed } from "./timers.ts";
 
 /**
  * Where a request stands for the core: `new` → `pending` → `granted` or `settled`. Back from `granted` to
@@ -16,7 +16,11 @@ import { Deadline } from "./timers.ts";
 export type RequestPhase = "new" | "pending" | "granted" | "settled";
 
 /** A request as the core sees it. Surfaces extend it with what they need to send it. */
-export abstract class PendingRequest extends Deadline {
+export abstract class PendingRequest implements Timed {
+  at: Msecs = 0;
+  slot = -1;
+  sooner: Timed | null = null;
+  later: Timed | null = null;
   phase: RequestPhase = "new";
   /** Order of arrival over all pools of a client. */
   sequence = 0;
@@ -43,7 +47,7 @@ export abstract class PendingRequest extends Deadline {
   abstract readonly isReplayable: boolean;
 
   /** The queue timeout has come. While a request is granted, surfaces use the same deadline for their own. */
-  override expire(now: Msecs): void {
+  expire(now: Msecs): void {
     if (this.phase === "pending") this.place?.pool.queueTimedOut(this, now);
     else this.expireGranted(now);
   }
