@@ -6,6 +6,7 @@ import { PassThrough, Readable } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { KeeplineError } from "../../src/index.ts";
 import type { DispatchHeaders, DispatchOptions } from "../../src/surfaces/undici/index.ts";
+import { ManualClock } from "../../src/testing/index.ts";
 import { makeClient, until } from "../support/client-kit.ts";
 import { dispatched, recorder, undicis } from "../support/dispatch-kit.ts";
 import { holdingServer, plainServer } from "../support/loopback.ts";
@@ -249,7 +250,8 @@ test("idempotent decides whether a request is sent again", async (t) => {
   });
   const { origin } = server;
   const outcomeOf = async (options: Partial<DispatchOptions>) => {
-    const dispatcher = makeClient(t).dispatcher();
+    // Time stands still: what has been idle for no time is taken for any request.
+    const dispatcher = makeClient(t, { clock: new ManualClock() }).dispatcher();
     await dispatched(dispatcher, { origin });
     const told = await dispatched(dispatcher, { origin, ...options });
     return told.error?.code ?? told.text;
