@@ -8,7 +8,7 @@ import type { Msecs } from "./clock.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import type { RetireReason } from "./retire.ts";
-import type { Timed } from "./timers.ts";
+import { Deadline } from "./timers.ts";
 
 /** No request holds it, `since` then. */
 export interface IdleState {
@@ -29,11 +29,7 @@ export type ConnectionState =
 export const busyOnce: ConnectionState = { kind: "busy", leases: 1 };
 
 /** One connection. `T` is what the driver keeps with it: its socket. */
-export class Connection<R extends PendingRequest, T> implements Timed, IdleLink<R, T> {
-  at: Msecs = 0;
-  slot = -1;
-  sooner: Timed | null = null;
-  later: Timed | null = null;
+export class Connection<R extends PendingRequest, T> extends Deadline implements IdleLink<R, T> {
   readonly pool: Pool<R, T>;
   /** Unique within its client. */
   readonly id: number;
@@ -73,6 +69,7 @@ export class Connection<R extends PendingRequest, T> implements Timed, IdleLink<
   readonly #idle = { kind: "idle" as const, since: 0 };
 
   constructor(pool: Pool<R, T>, id: number, now: Msecs) {
+    super();
     this.pool = pool;
     this.id = id;
     this.state = { kind: "dialing", since: now };
@@ -122,7 +119,7 @@ export class Connection<R extends PendingRequest, T> implements Timed, IdleLink<
   }
 
   /** Idle for too long, older than allowed, or not open within `connectTimeoutMsecs`. */
-  expire(now: Msecs): void {
+  override expire(now: Msecs): void {
     this.pool.connectionExpired(this, now);
   }
 }

@@ -7,7 +7,7 @@
 import type { Msecs } from "./clock.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import type { Resending } from "./resend.ts";
-import type { Timed } from "./timers.ts";
+import { Deadline } from "./timers.ts";
 
 /**
  * Where a request stands for the core: `new` → `pending` → `granted` or `settled`. Back from `granted` to
@@ -16,11 +16,7 @@ import type { Timed } from "./timers.ts";
 export type RequestPhase = "new" | "pending" | "granted" | "settled";
 
 /** A request as the core sees it. Surfaces extend it with what they need to send it. */
-export abstract class PendingRequest implements Timed {
-  at: Msecs = 0;
-  slot = -1;
-  sooner: Timed | null = null;
-  later: Timed | null = null;
+export abstract class PendingRequest extends Deadline {
   phase: RequestPhase = "new";
   /** Order of arrival over all pools of a client. */
   sequence = 0;
@@ -47,7 +43,7 @@ export abstract class PendingRequest implements Timed {
   abstract readonly isReplayable: boolean;
 
   /** The queue timeout has come. While a request is granted, surfaces use the same deadline for their own. */
-  expire(now: Msecs): void {
+  override expire(now: Msecs): void {
     if (this.phase === "pending") this.place?.pool.queueTimedOut(this, now);
     else this.expireGranted(now);
   }

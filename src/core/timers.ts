@@ -13,29 +13,26 @@ const unitOf = [1, 64, 64 ** 2, 64 ** 3, 64 ** 4, 64 ** 5] as const;
 /** The wheel's reach, about two years; a later deadline is looked at again then. */
 const reach = 64 ** 6 - 64 ** 5;
 
-/** Something with at most one instant at which it expires. `Timers` owns its fields. */
-export interface Timed {
+/** Something with at most one instant at which it expires. Extend it; `Timers` owns its fields. */
+export abstract class Deadline {
   /** When it expires; meaningful only while `slot` is not -1. */
-  at: Msecs;
+  declare at: Msecs;
   /** Index of the slot that holds it, -1 while it is not set. */
-  slot: number;
-  sooner: Timed | null;
-  later: Timed | null;
+  declare slot: number;
+  declare sooner: Deadline | null;
+  declare later: Deadline | null;
 
-  /** Called once when the time has come; it is no longer set then. */
-  expire(now: Msecs): void;
-}
+  /**
+   * Assigned and not initialized where they are declared: more than four classes extend this one, and then V8 (of Node 20)
+   * takes 0.6 µs to define such fields, for each request and connection, and next to nothing to assign them.
+   */
+  constructor() {
+    this.at = 0;
+    this.slot = -1;
+    this.sooner = this.later = null;
+  }
 
-/**
- * To extend by what is not made with every request. What is has the fields of its own: V8 keeps what it learns of how fields are
- * made by the class that names them, and where more than four classes extend that one, each object costs a microsecond more.
- */
-export abstract class Deadline implements Timed {
-  at: Msecs = 0;
-  slot = -1;
-  sooner: Timed | null = null;
-  later: Timed | null = null;
-
+  /** Called once when the time has come; the deadline is no longer set then. */
   abstract expire(now: Msecs): void;
 }
 
@@ -47,7 +44,9 @@ export class Timers {
   count = 0;
   #tick = 0;
   #isAdvancing = false;
-  readonly #slots: (Timed | null)[] = new Array<Timed | null>(slotCount * unitOf.length).fill(null);
+  readonly #slots: (Deadline | null)[] = new Array<Deadline | null>(slotCount * unitOf.length).fill(
+    null,
+  );
   /** For each level two words of 32 slots: a bit is set when something was put in its slot, and taken back when the slot is found empty. */
   readonly #used = new Int32Array(2 * unitOf.length);
   readonly #wake: (at: Msecs) => void;
@@ -57,7 +56,7 @@ export class Timers {
   }
 
   /** Sets `deadline` to expire at `at`, in place of an earlier setting. `Infinity` clears it. */
-  set(deadline: Timed, at: Msecs, now: Msecs): void {
+  set(deadline: Deadline, at: Msecs, now: Msecs): void {
     if (deadline.slot !== -1) this.clear(deadline);
     if (at === Number.POSITIVE_INFINITY) return;
     // An empty wheel has no slot to pass, so it may jump to the present: but not while one is being emptied.
@@ -73,7 +72,7 @@ export class Timers {
   }
 
   /** Clears `deadline`; nothing happens when it is not set. */
-  clear(deadline: Timed): void {
+  clear(deadline: Deadline): void {
     if (deadline.slot === -1) return;
     if (deadline.sooner === null) this.#slots[deadline.slot] = deadline.later;
     else deadline.sooner.later = deadline.later;
@@ -110,7 +109,7 @@ export class Timers {
   }
 
   /** Returns the instant at which the slot that it chose needs a look. */
-  #insert(deadline: Timed, tick: number): number {
+  #insert(deadline: Deadline, tick: number): number {
     const due = Math.min(tick, this.#tick + reach);
     let level = 0;
     while (level < unitOf.length - 1 && due - this.#tick >= unit(level + 1)) level++;
