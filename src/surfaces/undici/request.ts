@@ -190,30 +190,25 @@ function timeoutOf(given: unknown, message: string): Msecs | null {
   return given === 0 ? Number.POSITIVE_INFINITY : given;
 }
 
-const modernOptional = ["onBodySent", "onRequestSent"] as const;
-
 /** @throws DispatchError when a callback that is needed for the request is missing. */
 export function checkHandler(handler: DispatchHandler, asksForTunnel: boolean): void {
+  // Each by its name: to look one up by a variable takes many times as long.
   if (typeof handler.onRequestStart === "function") {
-    for (const name of modernOptional) {
-      const callback = handler[name];
-      if (callback !== undefined && typeof callback !== "function") {
-        throw invalidArgument(`invalid ${name} method`);
-      }
-    }
+    if (handler.onBodySent !== undefined) need(handler.onBodySent, "onBodySent");
+    if (handler.onRequestSent !== undefined) need(handler.onRequestSent, "onRequestSent");
     return;
   }
-  need(handler, "onConnect");
-  need(handler, "onError");
-  if (handler.onBodySent !== undefined) need(handler, "onBodySent");
-  if (asksForTunnel) need(handler, "onUpgrade");
+  need(handler.onConnect, "onConnect");
+  need(handler.onError, "onError");
+  if (handler.onBodySent !== undefined) need(handler.onBodySent, "onBodySent");
+  if (asksForTunnel) need(handler.onUpgrade, "onUpgrade");
   else {
-    need(handler, "onHeaders");
-    need(handler, "onData");
-    need(handler, "onComplete");
+    need(handler.onHeaders, "onHeaders");
+    need(handler.onData, "onData");
+    need(handler.onComplete, "onComplete");
   }
 }
 
-function need(handler: DispatchHandler, name: keyof DispatchHandler): void {
-  if (typeof handler[name] !== "function") throw invalidArgument(`invalid ${name} method`);
+function need(callback: unknown, name: keyof DispatchHandler): void {
+  if (typeof callback !== "function") throw invalidArgument(`invalid ${name} method`);
 }
