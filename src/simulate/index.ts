@@ -46,7 +46,16 @@ export {
   withValues,
 } from "./sweep.ts";
 export { TraceError } from "./traces/error.ts";
-export type { TraceFormat, TraceOptions, TraceRecord, TraceSource } from "./traces/format.ts";
+export type {
+  RecordingEnd,
+  TraceFormat,
+  TraceHead,
+  TraceOptions,
+  TraceRecord,
+  TraceSource,
+} from "./traces/format.ts";
+export { type ReadTrace, type ReadTraceOptions, readTrace } from "./traces/read.ts";
+export type { TraceRequests } from "./traces/requests.ts";
 export type {
   BurstWorkload,
   DiurnalWorkload,

@@ -10,7 +10,7 @@ import {
   type ResolvedService,
   resolveServices,
 } from "../client/service-options.ts";
-import type { Msecs } from "../core/clock.ts";
+import type { Msecs, Random } from "../core/clock.ts";
 import { duration, type Rules, resolveOptions, wholeNumber } from "../core/rules.ts";
 import { type Arrivals, MergedArrivals } from "./arrivals.ts";
 import { samplerOf } from "./distribution.ts";
@@ -19,7 +19,9 @@ import { burstInstants, diurnalInstants, Generated, poissonInstants } from "./ge
 import { type Kind, LaneTally, OriginModel } from "./model.ts";
 import { randomStream } from "./random.ts";
 import { reportOf, type SimulationReport } from "./report.ts";
-import { type KindFinder, TraceArrivals } from "./traces/arrivals.ts";
+import { type KindFinder, type OpenTrace, openTrace } from "./traces/arrivals.ts";
+import { traceStream } from "./traces/read.ts";
+import { withRecorded } from "./traces/recorded.ts";
 import { listWorkloads, type ResolvedStream, resolveStream, type Workload } from "./workload.ts";
 import { beginAt, VirtualWorld } from "./world.ts";
 
@@ -83,6 +85,7 @@ const ownRules = {
 
 /** Origins that are told apart, at most. */
 const mostOrigins = 10_000;
+const where = "simulate()";
 const stepsOfTurn = 20_000;
 const turnMsecs = 40;
 
@@ -97,12 +100,35 @@ export async function simulate(
   simulation: Simulation,
   { signal, onProgress }: RunOptions = {},
 ): Promise<SimulationReport> {
-  const run = new Run(simulation);
+  const { workload, network, servers, settings, ...rest } = simulation;
+  const own = resolveOptions<Own>(ownRules, rest, where);
+  const sources: Source[] = [];
   try {
+    for (const [index, each] of listWorkloads(workload, where).entries()) {
+      const path = Array.isArray(workload) ? `workload[${index}]` : "workload";
+      const random = randomStream(own.seed, traceStream + index);
+      const trace = each.kind === "trace" ? await openTrace(each, random, `${path}.`, where) : null;
+      sources.push({ workload: each, path, random, trace });
+    }
+    const complete = sources.reduce(
+      (known, { trace }) => withRecorded(known, trace?.head ?? null),
+      simulation,
+    );
+    const run = new Run(complete, own, sources);
     return run.report(await runToEnd(run, signal, onProgress));
   } finally {
-    await run.close();
+    for (const { trace } of sources) await trace?.close();
   }
+}
+
+/** One workload of a simulation. */
+interface Source {
+  readonly workload: Workload;
+  /** For messages. */
+  readonly path: string;
+  readonly random: Random;
+  /** Null for what is no trace. */
+  readonly trace: OpenTrace | null;
 }
 
 async function runToEnd(
@@ -128,18 +154,18 @@ async function runToEnd(
 
 /** One simulation. */
 class Run implements KindFinder {
-  readonly where = "simulate()";
   readonly own: Own;
   readonly world: VirtualWorld;
   readonly #services: ReadonlyMap<string, ResolvedService>;
   readonly #environment: Environment;
   readonly #kinds = new Map<string, Kind>();
-  readonly #traces: TraceArrivals[] = [];
+  readonly #skippedLines: () => number;
 
   /** @throws InvalidOptionError */
-  constructor({ workload, network, servers, settings, ...rest }: Simulation) {
-    const { where } = this;
-    this.own = resolveOptions<Own>(ownRules, rest, where);
+  constructor({ network, servers, settings }: Simulation, own: Own, sources: readonly Source[]) {
+    this.own = own;
+    this.#skippedLines = () =>
+      sources.reduce((sum, { trace }) => sum + (trace?.skippedLines ?? 0), 0);
     const options = resolveClientOptions(settings, `${where} settings`);
     this.#services = resolveServices(options.services, options, `${where} settings`);
     this.#environment = new Environment(network, servers, where);
@@ -147,26 +173,16 @@ class Run implements KindFinder {
     const countFrom = beginAt + warmUpMsecs;
     const services = [...this.#services.values()];
     this.world = new VirtualWorld({ options, services, seed, countFrom, points, mostPending });
-    const sources: Arrivals[] = [];
-    for (const [index, each] of listWorkloads(workload, where).entries()) {
-      const path = Array.isArray(workload) ? `workload[${index}]` : "workload";
-      const source = this.#begin(each, index, path);
-      if (source !== null) sources.push(source);
-    }
-    const [only] = sources;
+    const arrivals = sources.flatMap((each) => this.#begin(each) ?? []);
+    const [only] = arrivals;
     if (only !== undefined) {
-      this.world.feed.from(sources.length === 1 ? only : new MergedArrivals(sources));
+      this.world.feed.from(arrivals.length === 1 ? only : new MergedArrivals(arrivals));
     }
   }
 
   report(ended: SimulationReport["ended"]): SimulationReport {
     this.world.finish();
-    const skipped = this.#traces.reduce((sum, each) => sum + each.skippedLines, 0);
-    return reportOf(this.world, ended, skipped);
-  }
-
-  async close(): Promise<void> {
-    for (const each of this.#traces) await each.close();
+    return reportOf(this.world, ended, this.#skippedLines());
   }
 
   /**
@@ -185,7 +201,7 @@ class Run implements KindFinder {
       const chosen = laneFor === null ? "default" : chooseLane(service, laneFor, request);
       return this.kindOf(origin, chosen);
     }
-    const limits = findLane(service, lane, this.where);
+    const limits = findLane(service, lane, where);
     const model = this.#modelOf(origin);
     const tally = new LaneTally(name, lane);
     model.lanes.set(lane, tally);
@@ -209,26 +225,22 @@ class Run implements KindFinder {
     const known = this.world.models.get(origin);
     if (known !== undefined) return known;
     if (this.world.models.size === mostOrigins) {
-      throw new RangeError(`${this.where}: there are more than ${mostOrigins} origins`);
+      throw new RangeError(`${where}: there are more than ${mostOrigins} origins`);
     }
     const model = new OriginModel(origin, this.#environment.of(origin));
     this.world.add(model);
     return model;
   }
 
-  #begin(workload: Workload, index: number, path: string): Arrivals | null {
-    const random = randomStream(this.own.seed, 16 + index);
-    if (workload.kind === "trace") {
-      const trace = new TraceArrivals(workload, this, random, beginAt, path);
-      this.#traces.push(trace);
-      return trace;
-    }
-    const stream = resolveStream(workload, path, this.where);
+  #begin({ workload, path, random, trace }: Source): Arrivals | null {
+    if (trace !== null) return trace.arrivals(this, beginAt);
+    if (workload.kind === "trace") return null;
+    const stream = resolveStream(workload, path, where);
     const kinds = stream.origins.map((origin) => this.kindOf(origin, stream.lane));
     const service =
       stream.serviceMsecs === null
         ? null
-        : samplerOf(stream.serviceMsecs, `${path}.serviceMsecs`, this.where);
+        : samplerOf(stream.serviceMsecs, `${path}.serviceMsecs`, where);
     const startAt = beginAt + stream.startsAfterMsecs;
     const endAt = startAt + stream.durationMsecs;
     const { requests, replayableShare } = stream;
@@ -236,7 +248,7 @@ class Run implements KindFinder {
     if (stream.kind !== "loop") {
       return new Generated({ ...common, startAt, requests }, instantsOf(stream, startAt, path));
     }
-    const think = samplerOf(stream.thinkMsecs, `${path}.thinkMsecs`, this.where);
+    const think = samplerOf(stream.thinkMsecs, `${path}.thinkMsecs`, where);
     this.world.start({ ...common, think, left: requests }, stream.clients, startAt);
     return null;
   }

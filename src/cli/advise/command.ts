@@ -1,14 +1,12 @@
 /**
  * `keepline advise`: what may be asked of it. What it recommends is decided in `keepline/simulate`.
  */
-import { readFileSync } from "node:fs";
-import { advise, type Simulation } from "../../simulate/index.ts";
+import { advise } from "../../simulate/index.ts";
 import { type Command, type Context, optionsCommand } from "../command.ts";
-import { Failure, UsageError } from "../errors.ts";
 import type { Option, Values } from "../options.ts";
 import { options as asked, planOf } from "../simulate/command.ts";
 import { infinite } from "../simulate/html.ts";
-import { type Plan, simulationOf } from "../simulate/plan.ts";
+import { simulationOf } from "../simulate/plan.ts";
 import { renderAdvice, renderProgress } from "./render.ts";
 
 const options = {
@@ -66,7 +64,7 @@ export const advice: Command = optionsCommand({
 async function run(given: Given, { terminal, signal }: Context): Promise<void> {
   const { "service-name": service, ...rest } = given;
   const plan = planOf(rest);
-  const found = await advise(reader(plan), {
+  const found = await advise(simulationOf(plan, {}), {
     signal,
     service,
     onProgress: (simulations) => terminal.progress(renderProgress(simulations)),
@@ -74,25 +72,4 @@ async function run(given: Given, { terminal, signal }: Context): Promise<void> {
   terminal.clearProgress();
   if (given.json === true) terminal.printRaw(`${JSON.stringify(found, infinite, 2)}\n`);
   else terminal.print(renderAdvice(found, terminal));
-}
-
-/** A function that makes the simulation of `plan` anew; what it reads is read once. */
-function reader(plan: Plan): () => Simulation {
-  if (plan.trace === null) return () => simulationOf(plan, {});
-  const { file, ...trace } = plan.trace;
-  const source = contentOf(file);
-  const base = simulationOf({ ...plan, trace: null }, {});
-  return () => ({ ...base, workload: { kind: "trace", ...trace, source } });
-}
-
-/** @throws Failure, UsageError */
-function contentOf(file: string | null): Buffer {
-  try {
-    return readFileSync(file ?? process.stdin.fd);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_FS_FILE_TOO_LARGE") {
-      throw new UsageError("the trace is larger than 2 GiB: give a part of it");
-    }
-    throw new Failure(`cannot read the trace: ${(error as Error).message}`);
-  }
 }

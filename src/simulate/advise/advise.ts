@@ -9,9 +9,16 @@ import type { Msecs } from "../../core/clock.ts";
 import { InvalidOptionError } from "../../core/errors.ts";
 import { show } from "../../core/rules.ts";
 import { type Objective, paretoFront } from "../cost.ts";
+import { randomStream } from "../random.ts";
 import type { SimulationReport } from "../report.ts";
 import { type RunOptions, type Simulation, simulate } from "../simulate.ts";
 import { withValues } from "../sweep.ts";
+import { keep } from "../traces/arrivals.ts";
+import { traceStream } from "../traces/read.ts";
+import { TraceReader } from "../traces/reader.ts";
+import { withRecorded } from "../traces/recorded.ts";
+import { TraceRequests } from "../traces/requests.ts";
+import { listWorkloads, type Workload } from "../workload.ts";
 import { type Confidence, confidenceOf } from "./confidence.ts";
 import { adviseLanes, type LaneWeights } from "./lane-weights.ts";
 import {
@@ -119,16 +126,17 @@ export interface Trial {
 
 /**
  * Recommends `maxSockets`, `maxFreeSockets`, `keepAliveMsecs` and the weights of lanes for the workload of `simulation`, whose
- * `settings` are the present ones. Each of some 150 settings is simulated, so a stream must come from a function that makes a new one.
- * Of more than 100,000 requests the first are taken, unless `mostRequests` says otherwise.
+ * `settings` are the present ones. Some 150 settings are simulated; a trace is read once, and what a recording says of its
+ * surroundings and settings holds where `simulation` does not say it. Of more than 100,000 requests the first are taken, unless
+ * `mostRequests` says otherwise.
  *
  * @throws as `simulate`, by rejection.
  */
 export async function advise(
-  simulation: Simulation | (() => Simulation),
+  simulation: Simulation,
   { service, weights, signal, onProgress }: AdviceOptions = {},
 ): Promise<Advice> {
-  const next = typeof simulation === "function" ? simulation : () => simulation;
+  const first = await inMemory(simulation, simulation.mostRequests ?? usualMost);
   const prefix = service === undefined ? "" : `services.${service}.`;
   const weighed = { ...usualAdviceWeights, ...weights };
   const trials = new Map<string, Trial>();
@@ -137,10 +145,9 @@ export async function advise(
     values: Readonly<Record<string, unknown>>,
     more: Partial<Simulation> = {},
   ): Promise<SimulationReport> => {
-    const each = next();
-    const settings = withValues(each.settings ?? {}, values);
+    const settings = withValues(first.settings ?? {}, values);
     const report = await simulate(
-      { mostRequests: usualMost, points: 2, ...each, settings, ...more },
+      { mostRequests: usualMost, points: 2, ...first, settings, ...more },
       { signal },
     );
     simulations++;
@@ -158,7 +165,6 @@ export async function advise(
     return made;
   };
 
-  const first = next();
   const present = presentOf(first.settings ?? {}, service);
   const never = Number.POSITIVE_INFINITY;
   const open = await run(
@@ -181,7 +187,7 @@ export async function advise(
     longestMsecs: Math.min(longestMsecs, withinWindow(serverWindowMsecs)),
   };
   // Within a window that the server tells, the pool keeps by itself; of one that it does not tell nobody should have to learn.
-  const isSilent = serverWindowMsecs !== null && (first.servers?.hintMsecs ?? null) === null;
+  const isSilent = windowOf(first.servers)?.isSilent === true;
   const isTooLong = isSilent && present.keepAliveMsecs > bounds.longestMsecs;
   const found = await search(
     bounds,
@@ -312,8 +318,6 @@ function evidenceOf(open: SimulationReport, servers: Simulation["servers"]): Evi
   const { requests, simulatedMsecs, latency, queueWait, sockets } = open;
   const perSecond = simulatedMsecs === 0 ? 0 : (requests * 1_000) / simulatedMsecs;
   const meanHoldMsecs = Math.max((latency.meanMsecs ?? 0) - (queueWait.meanMsecs ?? 0), 0);
-  const idle = servers?.idleTimeoutMsecs;
-  const hasLimit = typeof idle === "number" && idle !== Number.POSITIVE_INFINITY;
   return {
     requests,
     spanMsecs: simulatedMsecs,
@@ -321,9 +325,52 @@ function evidenceOf(open: SimulationReport, servers: Simulation["servers"]): Evi
     meanHoldMsecs,
     meanBusy: (perSecond * meanHoldMsecs) / 1_000,
     mostOpen: sockets.mostOpen,
-    serverWindowMsecs: servers?.hintMsecs ?? (hasLimit ? idle : null),
+    serverWindowMsecs: windowOf(servers)?.msecs ?? null,
     isWhole: open.ended === "complete",
   };
+}
+
+interface IdleWindow {
+  readonly msecs: Msecs;
+  /** The server does not tell it. */
+  readonly isSilent: boolean;
+}
+
+/** The shortest idle window of all servers, as far as they were given; null when none is known. */
+function windowOf(servers: Simulation["servers"]): IdleWindow | null {
+  if (servers === undefined) return null;
+  const { origins = {}, ...own } = servers;
+  const all = [own, ...Object.values(origins).map((each) => ({ ...own, ...each }))];
+  const windows = all.flatMap(({ hintMsecs, idleTimeoutMsecs: idle }): IdleWindow[] => {
+    if (typeof hintMsecs === "number") return [{ msecs: hintMsecs, isSilent: false }];
+    const hasLimit = typeof idle === "number" && idle !== Number.POSITIVE_INFINITY;
+    return hasLimit ? [{ msecs: idle, isSilent: true }] : [];
+  });
+  return windows.sort((a, b) => a.msecs - b.msecs)[0] ?? null;
+}
+
+/** `simulation` with its traces read, of each so much that a simulation sees whether there is more. */
+async function inMemory(simulation: Simulation, most: number): Promise<Simulation> {
+  const { workload, seed = 1 } = simulation;
+  const read: Workload[] = [];
+  let complete = simulation;
+  for (const [index, each] of listWorkloads(workload, "advise()").entries()) {
+    if (each.kind !== "trace" || each.source instanceof TraceRequests) {
+      read.push(each);
+      continue;
+    }
+    const path = Array.isArray(workload) ? `workload[${index}].` : "workload.";
+    const random = randomStream(seed, traceStream + index);
+    const reader = new TraceReader(each, random, path, "advise()");
+    try {
+      await reader.begin();
+      read.push({ kind: "trace", source: await keep(reader, most + 1) });
+      complete = withRecorded(complete, reader.head);
+    } finally {
+      await reader.close();
+    }
+  }
+  return { ...complete, workload: read };
 }
 
 /** Short of the server's window by a second, or by a quarter where that is less. */

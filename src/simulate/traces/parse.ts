@@ -4,7 +4,7 @@
  */
 import type { Msecs } from "../../core/clock.ts";
 import { show } from "../../core/rules.ts";
-import type { TraceFormat, TraceOptions } from "./format.ts";
+import type { TraceFormat, TraceHead, TraceOptions } from "./format.ts";
 
 /** A record whose time is a number. */
 export interface Parsed {
@@ -14,6 +14,10 @@ export interface Parsed {
   readonly method?: string | undefined;
   readonly path?: string | undefined;
   readonly serviceMsecs?: Msecs | undefined;
+  readonly service?: string | undefined;
+  readonly isReplayable?: boolean | undefined;
+  readonly heldMsecs?: Msecs | undefined;
+  readonly isOver?: boolean | undefined;
 }
 
 /** What is wrong with a line. */
@@ -38,12 +42,15 @@ export function formatOf(line: string): Exclude<TraceFormat, "har"> | null {
   }
 }
 
-/** Reads keepline's own lines: see `recordOf`. */
-export function keeplineParser(): LineParser {
+/** Reads keepline's own lines: see `recordOf`. `onHead` is told of each line that says what the trace is. */
+export function keeplineParser(onHead: (head: TraceHead) => void): LineParser {
   return (line) => {
     const value = jsonOf(line);
     if (value.format === undefined) return recordOf(value);
-    if (value.format === "keepline-trace" && value.formatVersion === 1) return null;
+    if (value.format === "keepline-trace" && value.formatVersion === 1) {
+      onHead(headOf(value));
+      return null;
+    }
     const { format, formatVersion } = value;
     throw new BadLine(
       `is the head of format ${show(format)} ${show(formatVersion)}; known is "keepline-trace" 1`,
@@ -51,12 +58,39 @@ export function keeplineParser(): LineParser {
   };
 }
 
+/** What is in `network`, `servers` and `settings` is checked where it is used, as if a program had given it. */
+function headOf(value: Record<string, unknown>): TraceHead {
+  for (const name of ["network", "servers", "settings"]) {
+    const each = value[name];
+    if (each === undefined || (typeof each === "object" && each !== null && !Array.isArray(each))) {
+      continue;
+    }
+    throw new BadLine(`has ${name} ${show(each)}: an object is needed`);
+  }
+  return withInfinity(value) as TraceHead;
+}
+
+function withInfinity(value: unknown): unknown {
+  if (value === "Infinity") return Number.POSITIVE_INFINITY;
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(withInfinity);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, withInfinity(each)]),
+  );
+}
+
 /** Checks a record, also one that is no text. */
 export function recordOf(value: Record<string, unknown>): Parsed {
-  const { at, origin, lane, method, path, serviceMsecs } = value;
-  for (const [name, each] of Object.entries({ origin, lane, method, path })) {
+  const { at, origin, lane, method, path, service, serviceMsecs, heldMsecs } = value;
+  const { isReplayable, isOver } = value;
+  for (const [name, each] of Object.entries({ origin, lane, method, path, service })) {
     if (each !== undefined && typeof each !== "string") {
       throw new BadLine(`has ${name} ${show(each)}: a string is needed`);
+    }
+  }
+  for (const [name, each] of Object.entries({ isReplayable, isOver })) {
+    if (each !== undefined && typeof each !== "boolean") {
+      throw new BadLine(`has ${name} ${show(each)}: true or false is needed`);
     }
   }
   return {
@@ -65,9 +99,16 @@ export function recordOf(value: Record<string, unknown>): Parsed {
     lane: lane as string | undefined,
     method: method as string | undefined,
     path: path as string | undefined,
-    serviceMsecs:
-      serviceMsecs === undefined ? undefined : durationOf(serviceMsecs, "serviceMsecs", 1),
+    service: service as string | undefined,
+    isReplayable: isReplayable as boolean | undefined,
+    isOver: isOver as boolean | undefined,
+    serviceMsecs: maybeDurationOf(serviceMsecs, "serviceMsecs"),
+    heldMsecs: maybeDurationOf(heldMsecs, "heldMsecs"),
   };
+}
+
+function maybeDurationOf(value: unknown, name: string): Msecs | undefined {
+  return value === undefined ? undefined : durationOf(value, name, 1);
 }
 
 const clfLine =

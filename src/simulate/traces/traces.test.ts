@@ -136,8 +136,8 @@ test("a HAR file is read, pretty or in one line, with all of its origins", async
     assert.deepEqual(
       report.origins.map((each) => [each.origin, each.latency.maxMsecs]),
       [
-        ["https://cdn.test", 22],
         ["https://a.test", 42],
+        ["https://cdn.test", 22],
       ],
     );
   }
