@@ -61,6 +61,11 @@ const useHar = `const har = recordHar(new Client()).toJSON();
 if (har.log.version !== "1.2") throw new Error(har.log.version);
 `;
 
+const useRecord = `const recording = record(new Client(), { to: "recording.jsonl" });
+if (recording.ended !== null) throw new Error(recording.ended);
+recording.stop();
+`;
+
 const useDashboard = `serveDashboard(new Client()).then(async ({ url, close }) => {
   const page = await fetch(url).then((answer) => answer.text());
   if (!page.includes("dashboard.js")) throw new Error(page);
@@ -81,6 +86,7 @@ import { FaultProxy, ManualClock, ScriptedOrigin } from "keepline/testing";
 import { asDispatcher, install } from "keepline/undici";
 import { type Dashboard, serveDashboard, type Update } from "keepline/dashboard";
 import { type Har, recordHar } from "keepline/har";
+import { type Recording, record } from "keepline/record";
 import { instrument } from "keepline/opentelemetry";
 import { Scraper } from "keepline/prometheus";
 
@@ -104,6 +110,7 @@ export const dispatcher: object = asDispatcher<object>(client.dispatcher());
 // @ts-expect-error
 install(5);
 export const har: Har = recordHar(client, { maxEntries: 5 }).toJSON();
+export const recording: Recording = record(client, { to: "recording.jsonl", maxRequests: 5 });
 export const dashboard: Promise<Dashboard> = serveDashboard({ one: client }, { port: 0 });
 // @ts-expect-error
 serveDashboard(client, { port: "4700" });
@@ -163,6 +170,8 @@ function checkPackage() {
       "dist/surfaces/https.d.ts",
       "dist/har/index.js",
       "dist/har/index.d.ts",
+      "dist/record/index.js",
+      "dist/record/index.d.ts",
       "dist/opentelemetry/index.js",
       "dist/opentelemetry/index.d.ts",
       "dist/prometheus/index.js",
@@ -241,6 +250,16 @@ function checkPackage() {
   );
   check("import of keepline/har works", () => failureOf(node("har.mjs")));
   check("require() of keepline/har works", () => failureOf(node("har.cjs")));
+  write(
+    "record.mjs",
+    `import { Client } from "keepline";\nimport { record } from "keepline/record";\n${useRecord}`,
+  );
+  write(
+    "record.cjs",
+    `const { Client } = require("keepline");\nconst { record } = require("keepline/record");\n${useRecord}`,
+  );
+  check("import of keepline/record works", () => failureOf(node("record.mjs")));
+  check("require() of keepline/record works", () => failureOf(node("record.cjs")));
   write(
     "dashboard.mjs",
     `import { Client } from "keepline";\nimport { serveDashboard } from "keepline/dashboard";\n${useDashboard}`,

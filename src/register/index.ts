@@ -9,6 +9,7 @@ import https from "node:https";
 import { syncBuiltinESMExports } from "node:module";
 import { isMainThread } from "node:worker_threads";
 import { Client } from "../client/client.ts";
+import { record } from "../record/index.ts";
 import { install } from "../surfaces/undici/install.ts";
 import { type Place, readSettings } from "./settings.ts";
 import { tellOf } from "./words.ts";
@@ -29,6 +30,7 @@ const { KEEPLINE_VERBOSE: verbose = "" } = process.env;
 if (verbose !== "" && verbose !== "0") process.stderr.write(`${tellOf(settings)}\n`);
 // A worker thread has the variables of its process, whose port is taken by then.
 if (settings.dashboard !== null && isMainThread) void serve(settings.dashboard);
+if (settings.record !== null && isMainThread) recordTo(settings.record);
 
 /** Loaded only where it is asked for. A dashboard that cannot be there is no reason for a program not to run. */
 async function serve(place: Place): Promise<void> {
@@ -39,5 +41,21 @@ async function serve(place: Place): Promise<void> {
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     process.emitWarning(`there is no dashboard: ${why}`, { code: "KEEPLINE_DASHBOARD" });
+  }
+}
+
+/** From the first request on. That it cannot be written is no reason for a program not to run. */
+function recordTo(file: string): void {
+  const warn = (error: unknown): void => {
+    const why = error instanceof Error ? error.message : String(error);
+    process.emitWarning(`requests are not recorded: ${why}`, { code: "KEEPLINE_RECORD" });
+  };
+  try {
+    // Several processes may have the same variables.
+    const to = file.replaceAll("%p", String(process.pid));
+    record(client, { to }).finished.catch(warn);
+    process.stderr.write(`keepline: requests are recorded to ${to}\n`);
+  } catch (error) {
+    warn(error);
   }
 }

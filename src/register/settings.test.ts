@@ -20,6 +20,7 @@ test("without a file and variables nothing is set, so the defaults hold", (t) =>
     file: null,
     variables: [],
     dashboard: null,
+    record: null,
     doubts: [],
   });
 });
@@ -79,6 +80,14 @@ test("KEEPLINE_DASHBOARD names where a dashboard listens: a port alone means thi
   ]) {
     assert.throws(() => placeOf(text), /KEEPLINE_DASHBOARD must be an address and a port/, text);
   }
+});
+
+test("KEEPLINE_RECORD names a file, in the working directory unless it says otherwise", (t) => {
+  const where = folder(t);
+  const fileOf = (text: string) => readSettings({ KEEPLINE_RECORD: text }, where).record;
+  assert.equal(fileOf("trace-%p.jsonl"), path.join(where, "trace-%p.jsonl"));
+  assert.equal(fileOf("/tmp/trace.jsonl"), path.resolve("/tmp/trace.jsonl"));
+  assert.equal(fileOf(""), null);
 });
 
 test("a variable of another name is a doubt, with the name that may be meant", (t) => {

@@ -27,13 +27,20 @@ export interface Settings {
   readonly variables: readonly string[];
   /** Where KEEPLINE_DASHBOARD wants a dashboard; null for none. */
   readonly dashboard: Place | null;
+  /** The file to which KEEPLINE_RECORD wants requests recorded; null for none. */
+  readonly record: string | null;
   /** Variables that look as if they were meant to set something, and did not. */
   readonly doubts: readonly string[];
 }
 
 /** Looked for in this order in the working directory, unless KEEPLINE_CONFIG names a file. */
 const fileNames = ["js", "mjs", "cjs", "json"].map((ending) => `keepline.config.${ending}`);
-const otherVariables = ["KEEPLINE_CONFIG", "KEEPLINE_VERBOSE", "KEEPLINE_DASHBOARD"];
+const otherVariables = [
+  "KEEPLINE_CONFIG",
+  "KEEPLINE_VERBOSE",
+  "KEEPLINE_DASHBOARD",
+  "KEEPLINE_RECORD",
+];
 
 const prefix = "KEEPLINE_";
 /** What can be changed live has a variable: `maxSockets` is KEEPLINE_MAX_SOCKETS. */
@@ -64,7 +71,15 @@ export function readSettings(variables: Variables, folder: string): Settings {
       doubts.push(`${name} is no variable of keepline/register${hintFor(name)}`);
     }
   }
-  return { options, file, variables: used, dashboard: readPlace(variables), doubts };
+  const { KEEPLINE_RECORD: record = "" } = variables;
+  return {
+    options,
+    file,
+    variables: used,
+    dashboard: readPlace(variables),
+    record: record === "" ? null : path.resolve(folder, record),
+    doubts,
+  };
 }
 
 /** @throws InvalidOptionError */

@@ -3,9 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
+import { readTrace } from "../../src/simulate/index.ts";
 import { plainServer } from "../support/loopback.ts";
 import { programFile, root } from "../support/root.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -118,6 +119,27 @@ test("a dashboard that cannot be served is warned of, and the program runs", asy
   );
   assert.deepEqual([code, out], [0, "ran\n"]);
   assert.match(err, /KEEPLINE_DASHBOARD.*there is no dashboard: listen EADDRINUSE/);
+});
+
+test("KEEPLINE_RECORD records what a program does, to its exit", async (t) => {
+  const { port } = await portServer(t);
+  const folder = temporaryFolder(t);
+  const env = { KEEPLINE_RECORD: path.join(folder, "trace-%p.jsonl") };
+  const use = `fetch("http://127.0.0.1:${port}/hush").then((answer) => answer.text()).finally(() => process.exit(3))`;
+  const { code, err } = await run(t, [...register, "--eval", use], env);
+  assert.equal(code, 3);
+  const [file = ""] = readdirSync(folder);
+  assert.match(file, /^trace-\d+\.jsonl$/);
+  assert.match(err, new RegExp(`keepline: requests are recorded to .*${file}\n`));
+  const { requests, ended } = await readTrace(readFileSync(path.join(folder, file)));
+  assert.deepEqual([requests.count, ended], [1, "stopped"]);
+});
+
+test("a recording that cannot be made is warned of, and the program runs", async (t) => {
+  const env = { KEEPLINE_RECORD: path.join(temporaryFolder(t), "no", "trace.jsonl") };
+  const { code, out, err } = await run(t, [...register, "--eval", "console.log('ran')"], env);
+  assert.deepEqual([code, out], [0, "ran\n"]);
+  assert.match(err, /KEEPLINE_RECORD.*requests are not recorded: ENOENT/);
 });
 
 test("a misspelt variable is warned of", async (t) => {

@@ -142,7 +142,8 @@ class KeptTrace implements OpenTrace {
       fill(batch: Batch): void {
         for (; !batch.isFull && next < requests.count; next++) {
           const index = requests.kindIndex(next);
-          const kind = (kinds[index] ??= kindOf(finder, requests.kinds[index] as RequestKind));
+          const kind = kinds[index] ?? kindOf(finder, requests.kinds[index] as RequestKind);
+          kinds[index] = kind;
           const at = beginAt + (requests.at(next) - requests.at(0));
           const service = serviceOf(kind, requests.took(next), random);
           batch.add(at, kind, service, requests.isReplayable(next));

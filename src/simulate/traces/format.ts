@@ -52,6 +52,9 @@ export interface TraceHead {
   readonly leftOut?: number | undefined;
 }
 
+/** Requests of a recording, at most. */
+export const mostRecorded = 1_000_000;
+
 /** Why a recording ended: it was stopped, its time was over, or it had as many requests or bytes as it may have. */
 export type RecordingEnd = "stopped" | "time" | "requests" | "bytes";
 

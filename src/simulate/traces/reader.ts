@@ -9,7 +9,13 @@ import { originOf } from "../environment.ts";
 import { EventQueue } from "../event-queue.ts";
 import type { TraceWorkload } from "../workload.ts";
 import { TraceError } from "./error.ts";
-import type { TraceFormat, TraceHead, TraceRecord, TraceSource } from "./format.ts";
+import {
+  mostRecorded,
+  type TraceFormat,
+  type TraceHead,
+  type TraceRecord,
+  type TraceSource,
+} from "./format.ts";
 import { harRecords } from "./har.ts";
 import { LineCutter, longestHar, looksLikeHar, tooLargeHar } from "./lines.ts";
 import {
@@ -71,8 +77,6 @@ const rules = {
   },
 } as const satisfies Rules<Options>;
 
-/** Requests of a recording, at most. */
-export const mostRecorded = 1_000_000;
 /** Origins whose normal form is remembered. */
 const mostOrigins = 10_000;
 
