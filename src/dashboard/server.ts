@@ -1,5 +1,5 @@
 /**
- * Serves the page and the feed, and nothing else: no path changes anything, and no request has a body.
+ * Serves the page, the feed and traces, and nothing else: no path changes anything, and no request has a body.
  * Invariant: neither the server nor a reader keeps the process alive.
  */
 import { once } from "node:events";
@@ -9,6 +9,8 @@ import net, { type AddressInfo } from "node:net";
 import { isLoopbackHost, refusalOf } from "./guard.ts";
 import type { Viewers } from "./viewers.ts";
 
+/** JSON Lines. */
+const traceType = "application/x-ndjson; charset=utf-8";
 /** Readers at once. All get the same updates, but each has a socket. */
 const mostViewers = 16;
 const mostConnections = 64;
@@ -105,7 +107,7 @@ function answer(request: IncomingMessage, response: ServerResponse, viewers: Vie
     end(response, 405, "text/plain", "this can only be read\n");
     return;
   }
-  const path = url.replace(/[?#].*/s, "");
+  const [, path = "", query = ""] = /^([^?#]*)(?:\?([^#]*))?/s.exec(url) ?? [];
   switch (path) {
     case "/":
       end(response, 200, "text/html; charset=utf-8", page);
@@ -118,6 +120,9 @@ function answer(request: IncomingMessage, response: ServerResponse, viewers: Vie
       return;
     case "/feed":
       feed(method, response, viewers);
+      return;
+    case "/trace":
+      trace(method, query, response, viewers);
       return;
     default:
       end(response, 404, "text/plain", "there is nothing here; the dashboard is at /\n");
@@ -132,6 +137,17 @@ function feed(method: string, response: ServerResponse, viewers: Viewers): void 
   response.writeHead(200, { ...headers, "content-type": "text/event-stream; charset=utf-8" });
   if (method === "HEAD") response.end();
   else viewers.join(response);
+}
+
+function trace(method: string, query: string, response: ServerResponse, viewers: Viewers): void {
+  const asked = viewers.traces.asked(new URLSearchParams(query));
+  if (typeof asked !== "function") {
+    end(response, asked.status, "text/plain", `${asked.words}\n`);
+    return;
+  }
+  response.writeHead(200, { ...headers, "content-type": traceType });
+  if (method === "HEAD") response.end();
+  else asked(response);
 }
 
 function end(response: ServerResponse, status: number, type: string, body: string): void {

@@ -9,6 +9,7 @@ import type { HttpPool } from "../http1/connection-user.ts";
 import { version } from "../version.ts";
 import { best, eventText, shareLines } from "./feed.ts";
 import { feedVersion, type Hello, limits, type Note, type Update } from "./messages.ts";
+import { Traces } from "./traces.ts";
 import { ClientWatch } from "./watch.ts";
 
 /** Who reads more slowly than this misses updates, each of which says all there is. */
@@ -20,6 +21,8 @@ const retryMsecs = 1_000;
 /** The readers of one dashboard. */
 export class Viewers {
   readonly #worlds = new Map<World, string>();
+  /** Traces of these clients. */
+  readonly traces = new Traces(this.#worlds);
   readonly #responses = new Set<ServerResponse>();
   #watches = new Map<World, ClientWatch>();
   #timer: NodeJS.Timeout | null = null;
@@ -37,6 +40,7 @@ export class Viewers {
     if (this.#timer !== null) this.#watches.set(world, new ClientWatch(name, world));
     return () => {
       this.#worlds.delete(world);
+      this.traces.leave(world);
       const watch = this.#watches.get(world);
       if (watch === undefined) return;
       const { notes, leftOut } = watch.notes();

@@ -11,6 +11,12 @@ export function renderProgress(simulations: number): string {
   return `   simulating: ${count(simulations)} settings`;
 }
 
+/** The line of progress while traffic is taken. */
+export function renderTraffic(msecs: number, forMsecs: number, requests: number): string {
+  const left = Math.min(Math.round(msecs / 1_000), Math.round(forMsecs / 1_000));
+  return `   taking traffic: ${left} s of ${span(forMsecs)}, ${count(requests)} requests`;
+}
+
 /** All of it. */
 export function renderAdvice(advice: Advice, looks: Looks): string[] {
   const { evidence, changes, lanes, confidence, recommended, simulations } = advice;

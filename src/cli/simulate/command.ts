@@ -160,11 +160,12 @@ async function run(given: Given, { terminal, signal }: Context): Promise<void> {
 /**
  * What was asked for.
  *
+ * @param hasRequests There are requests beside those that options are for.
  * @throws UsageError
  */
-export function planOf(given: Partial<Given>): Plan {
+export function planOf(given: Partial<Given>, hasRequests = false): Plan {
   const { trace, rate, scenario, settings } = given;
-  if (trace === undefined && rate === undefined && scenario === undefined) {
+  if (!hasRequests && trace === undefined && rate === undefined && scenario === undefined) {
     throw new UsageError("there are no requests: give --trace FILE, --rate N or --scenario FILE");
   }
   if (trace !== undefined && rate !== undefined) {

@@ -3,6 +3,7 @@
  */
 import type { Hello } from "../../dashboard/messages.ts";
 import { type Command, type Context, operandCommand } from "../command.ts";
+import { addressAllowed, parseAddress } from "../dashboard.ts";
 import { type Arguments, flag } from "../options.ts";
 import { readFeed } from "./feed.ts";
 import { renderTop, type TopNote } from "./render.ts";
@@ -21,7 +22,7 @@ export const topCommand: Command = operandCommand({
   usage: "ADDRESS [--once] [--json]",
   operand: {
     value: "ADDRESS",
-    allowed: "the address of a dashboard, as in http://127.0.0.1:4700/, 127.0.0.1:4700 or 4700",
+    allowed: addressAllowed,
     parse: parseAddress,
   },
   options,
@@ -68,17 +69,4 @@ async function run(
     }
     if (isOnce) return;
   }
-}
-
-/** Null when it is none. */
-function parseAddress(text: string): URL | null {
-  const whole = /^\d{1,5}$/.test(text) ? `http://127.0.0.1:${text}/` : text;
-  const address = /^https?:\/\//.test(whole) ? whole : `http://${whole}/`;
-  if (!URL.canParse(address)) return null;
-  const url = new URL(address);
-  const isPlain =
-    url.username === "" && url.password === "" && url.search === "" && url.hash === "";
-  if (!isPlain) return null;
-  if (!url.pathname.endsWith("/")) url.pathname += "/";
-  return url;
 }

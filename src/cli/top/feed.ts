@@ -1,9 +1,9 @@
 /**
  * Reads the feed of a dashboard, as its page does.
  */
-import { Client } from "../../client/client.ts";
 import { feedVersion, type Hello, type Update } from "../../dashboard/messages.ts";
 import { version } from "../../version.ts";
+import { ask, clientFor, isOfType, messageOf, noDashboard } from "../dashboard.ts";
 import { Failure } from "../errors.ts";
 
 /** What a feed brings. */
@@ -11,23 +11,18 @@ export type FeedEvent =
   | { readonly name: "hello"; readonly content: Hello }
   | { readonly name: "update"; readonly content: Update };
 
-const answerMsecs = 5_000;
-/** The feed speaks twice a second. */
-const silenceMsecs = 15_000;
-
 /**
  * The events of the dashboard at `url`, until `signal` aborts.
  *
  * Throws a Failure when nobody answers, when it is no dashboard, and when it ends.
  */
 export async function* readFeed(url: URL, signal: AbortSignal): AsyncGenerator<FeedEvent> {
-  const client = new Client({
-    connectTimeoutMsecs: answerMsecs,
-    headersTimeoutMsecs: answerMsecs,
-    bodyTimeoutMsecs: silenceMsecs,
-  });
+  const client = clientFor();
   try {
-    const body = await open(client, url, signal);
+    const { statusCode, headers, body } = await ask(client, new URL("feed", url), url, signal);
+    if (statusCode !== 200 || !isOfType(headers, "text/event-stream")) {
+      throw new Failure(noDashboard(url, statusCode));
+    }
     const decoder = new TextDecoder();
     let text = "";
     let isKnown = false;
@@ -50,23 +45,6 @@ export async function* readFeed(url: URL, signal: AbortSignal): AsyncGenerator<F
     client.destroy();
   }
   throw new Failure(`the dashboard at ${url.href} has ended`);
-}
-
-async function open(client: Client, url: URL, signal: AbortSignal) {
-  const headers = { "user-agent": `keepline/${version} (top)`, accept: "text/event-stream" };
-  const response = await client
-    .request(new URL("feed", url), { headers, signal })
-    .catch((error: unknown) => {
-      signal.throwIfAborted();
-      throw new Failure(
-        `nobody answers at ${url.href}: ${messageOf(error)} (a program serves a dashboard by serveDashboard(), or by KEEPLINE_DASHBOARD with keepline/register)`,
-      );
-    });
-  const type = response.headers["content-type"] ?? "";
-  if (response.statusCode === 200 && String(type).startsWith("text/event-stream")) {
-    return response.body;
-  }
-  throw new Failure(`${url.href} is no dashboard of keepline: it answered ${response.statusCode}`);
 }
 
 /** Null for what is no event of a dashboard. */
@@ -96,8 +74,4 @@ function check(event: FeedEvent | null, { href }: URL): void {
       `${href} is a dashboard of keepline ${keepline} (format ${formatVersion}), and this is keepline ${version} (format ${feedVersion}): use the same version`,
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -105,7 +105,7 @@ export interface Advice {
 }
 
 /** Requests that are looked at unless `mostRequests` says otherwise: every setting is tried on all of them. */
-const usualMost = 100_000;
+export const usualMost = 100_000;
 const longestMsecs = 120_000;
 /** A change that saves less of the cost is not worth a change. */
 const worthShare = 0.01;

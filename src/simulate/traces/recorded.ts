@@ -10,8 +10,11 @@ interface Around {
   readonly origins?: Readonly<Record<string, object | undefined>> | undefined;
 }
 
+/** What a recording says beside its requests. */
+type Recorded = Pick<TraceHead, "network" | "servers" | "settings">;
+
 /** `simulation` with what `head` says besides. */
-export function withRecorded(simulation: Simulation, head: TraceHead | null): Simulation {
+export function withRecorded(simulation: Simulation, head: Recorded | null): Simulation {
   const { network, servers, settings } = head ?? {};
   return {
     ...simulation,
