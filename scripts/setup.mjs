@@ -212,11 +212,11 @@ function hashOf(files) {
 
 /**
  * Bundles every page, a folder below src/web/ with a main.tsx, into one script `to/NAME.js` and one style sheet
- * `to/NAME.css`, which need nothing else.
+ * `to/NAME.css`, which need nothing else; and every worker of a page, a folder with a main.ts, into one script.
  */
 function bundlePages(to) {
   const pages = filesBelow(path.join(root, "src", "web")).filter((file) =>
-    file.endsWith(`${path.sep}main.tsx`),
+    /^main\.tsx?$/.test(path.basename(file)),
   );
   // Not imported above: this module also installs it.
   const { buildSync } = createRequire(import.meta.url)("esbuild");
@@ -232,6 +232,8 @@ function bundlePages(to) {
       jsx: "automatic",
       jsxImportSource: "preact",
       legalComments: "none",
+      // Options of a client are also checked in the browser, where there are no addresses to look at.
+      alias: { "node:net": "./src/web/no-net.ts" },
       define: { "process.env.NODE_ENV": '"production"' },
       logLevel: "warning",
     });

@@ -17,7 +17,7 @@ const mostConnections = 64;
 
 const headers = {
   "content-security-policy":
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   "cross-origin-opener-policy": "same-origin",
   "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
@@ -114,6 +114,9 @@ function answer(request: IncomingMessage, response: ServerResponse, viewers: Vie
       return;
     case "/dashboard.js":
       end(response, 200, "text/javascript; charset=utf-8", part("dashboard.js"));
+      return;
+    case "/advise.js":
+      end(response, 200, "text/javascript; charset=utf-8", part("advise.js"));
       return;
     case "/dashboard.css":
       end(response, 200, "text/css; charset=utf-8", part("dashboard.css"));

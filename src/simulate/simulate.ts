@@ -2,7 +2,6 @@
  * `simulate`: checks what was given, builds the virtual world of it, lets it run, and tells what was found. In turns, so
  * that a process goes on with what else it does.
  */
-import { setImmediate as turn } from "node:timers/promises";
 import { type ClientOptions, resolveClientOptions } from "../client/options.ts";
 import {
   chooseLane,
@@ -119,6 +118,12 @@ export async function simulate(
   } finally {
     for (const { trace } of sources) await trace?.close();
   }
+}
+
+/** What else there is to do is done; in a browser, too, which has no `setImmediate`. */
+function turn(): Promise<void> {
+  const later = globalThis.setImmediate ?? setTimeout;
+  return new Promise((resolve) => later(resolve));
 }
 
 /** One workload of a simulation. */

@@ -163,6 +163,59 @@ test("it is used by keyboard and mouse: pools are chosen and filtered, time stan
   await page.context().close();
 });
 
+test("it advises for the chosen service, by keyboard: a pool that keeps too few idle connections is told to keep more", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const server = await plainServer(t, (_, response) => setTimeout(() => response.end("ok"), 12));
+  const client = makeClient(t, {
+    services: { shop: { origins: server.origin, maxSockets: 30, maxFreeSockets: 1 } },
+  });
+  const { url, close } = await serveDashboard(client);
+  t.after(close);
+  const traffic = setInterval(() => {
+    for (let index = 0; index < 8; index++) void outcomeOf(client.request(server.origin));
+  }, 80);
+  t.after(() => clearInterval(traffic));
+  const { page, complaints } = await openPage(browser, url, asItIs);
+  const button = page.getByRole("button", { name: "Advise for shop" });
+  await button.focus();
+  await page.keyboard.press("Enter");
+  await untilText(page, ".advice [role=status]", /^Taking traffic of shop …$/);
+  await untilText(page, ".advice", /[1-9]\d\d requests/);
+  await page.getByRole("button", { name: "Enough" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator('[data-advice="done"]').waitFor();
+  const change = await page.locator('[data-change="services.shop.maxFreeSockets"]').innerText();
+  const [, to] = /^services\.shop\.maxFreeSockets 1 → (\d+): churn/.exec(change) ?? [];
+  assert.ok(Number(to) >= 6, change);
+  assert.match(await page.locator("[data-code]").innerText(), /shop: \{[^}]*maxFreeSockets: \d/s);
+  const opened = page.locator('[data-outcome="recommended"] td').first();
+  assert.ok(Number(await opened.innerText()) < 5);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+
+  const inspected = await openPage(browser, url, { viewport: { width: 360, height: 900 } });
+  await inspected.page.getByRole("button", { name: "Advise for shop" }).click();
+  await untilText(inspected.page, ".advice", /[1-9]\d\d requests/);
+  await inspected.page.getByRole("button", { name: "Enough" }).click();
+  await inspected.page.locator('[data-advice="done"]').waitFor();
+  assert.deepEqual(await axeViolations(inspected.page), []);
+  const { page: narrow } = inspected;
+  assert.equal(await narrow.evaluate<number>("document.documentElement.scrollWidth"), 360);
+  await keepPicture(narrow, "dashboard-advice-360");
+  await narrow.getByRole("button", { name: "Advise for shop" }).click();
+  await untilText(narrow, ".advice", /[1-9]\d* requests/);
+  await close();
+  await untilText(
+    narrow,
+    ".advice .failed",
+    /^There is no advice for shop: the program has ended$/,
+  );
+  await narrow.getByRole("button", { name: "Advise for shop" }).click();
+  await untilText(narrow, ".advice .failed", /There is no advice for shop: /);
+  await narrow.context().close();
+});
+
 test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 pixels, and it scrolls in one direction alone", async (t) => {
   browser ??= await startBrowser(t);
   if (browser === null) return;

@@ -55,9 +55,7 @@ export async function chosenOf(
   const requests = isTold ? read.requests.ofService(name ?? "default") : read.requests;
   const workload = { kind, source: requests } as const;
   const complete = withRecorded({ ...simulation, workload }, read.simulation);
-  // Without options of its own the service `default` has those of the client.
-  const isClients = name === "default" && complete.settings?.services?.default === undefined;
-  return { simulation: complete, service: isClients ? undefined : name, notes };
+  return { simulation: complete, service: name, notes };
 }
 
 /** Null when requests come from elsewhere, or also from elsewhere. */

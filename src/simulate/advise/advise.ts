@@ -33,7 +33,7 @@ import { changeWords, codeOf } from "./words.ts";
 
 /** How advice is to be made. */
 export interface AdviceOptions extends Pick<RunOptions, "signal"> {
-  /** The service whose options are recommended. Default: those of the client. */
+  /** The service whose options are recommended. Default: those of the client, which are also those of a service `default` that was not given. */
   readonly service?: string | undefined;
   /** What is weighed against what. */
   readonly weights?: Partial<AdviceWeights> | undefined;
@@ -134,9 +134,11 @@ export interface Trial {
  */
 export async function advise(
   simulation: Simulation,
-  { service, weights, signal, onProgress }: AdviceOptions = {},
+  { service: named, weights, signal, onProgress }: AdviceOptions = {},
 ): Promise<Advice> {
   const first = await inMemory(simulation, simulation.mostRequests ?? usualMost);
+  const isClients = named === "default" && first.settings?.services?.default === undefined;
+  const service = isClients ? undefined : named;
   const prefix = service === undefined ? "" : `services.${service}.`;
   const weighed = { ...usualAdviceWeights, ...weights };
   const trials = new Map<string, Trial>();

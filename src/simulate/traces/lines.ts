@@ -44,7 +44,7 @@ export class LineCutter {
     const zeroAt = typeof piece === "string" ? piece.indexOf("\0") : piece.indexOf(0);
     const text = typeof piece === "string" ? piece : this.#decoder.decode(piece, { stream: true });
     if (zeroAt !== -1) {
-      const before = typeof piece === "string" ? piece : Buffer.from(piece).toString("latin1");
+      const before = typeof piece === "string" ? piece : new TextDecoder("latin1").decode(piece);
       const line = this.count + 1 + (before.slice(0, zeroAt).match(/\n/g)?.length ?? 0);
       throw new TraceError(line, "holds a NUL byte: this is no text, or in UTF-16");
     }

@@ -3,6 +3,8 @@
  */
 import { useEffect, useState } from "preact/hooks";
 import type { History, PoolHistory } from "../../dashboard/history.ts";
+import { AdviceSection } from "./advice.tsx";
+import type { Subject } from "./advising.ts";
 import { Controls } from "./controls.tsx";
 import type { Connection } from "./feed.ts";
 import { Figures } from "./figures.tsx";
@@ -76,6 +78,7 @@ export function Page({ history, connection }: Props) {
             </p>
           )}
           {pool !== null && <PoolDetails shown={shown} pool={pool} />}
+          <AdviceSection subject={subjectOf(pool)} />
           <Notes shown={shown} />
         </>
       )}
@@ -87,6 +90,12 @@ export function Page({ history, connection }: Props) {
       </footer>
     </>
   );
+}
+
+function subjectOf(pool: PoolHistory | null): Subject | null {
+  if (pool === null) return null;
+  const { client, service } = pool.last;
+  return { client, service };
 }
 
 function rangeOf({ update, since }: History, { fixed, spanMsecs }: View): Range {
