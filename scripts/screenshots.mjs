@@ -43,11 +43,24 @@ await runScript(async () => {
       await page.screenshot({ path: file });
       process.stdout.write(`${path.relative(root, file)}\n`);
     }
+    await adviceOf(page);
     await browser.close();
   } finally {
     demo.kill();
   }
 });
+
+/** What the page advises, as it is at a desk. */
+async function adviceOf(page) {
+  await page.setViewportSize({ width: 1_200, height: 1_060 });
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.getByLabel("Traffic of").selectOption("15");
+  await page.getByRole("button", { name: "Advise for" }).click();
+  await page.locator('[data-advice="done"]').waitFor({ timeout: 120_000 });
+  const file = path.join(folder, "dashboard-advice.png");
+  await page.locator(".advice").screenshot({ path: file });
+  process.stdout.write(`${path.relative(root, file)}\n`);
+}
 
 /** The dashboard's address, once there is traffic to look at. */
 async function addressOf(demo) {

@@ -207,3 +207,23 @@ test("a workload without requests is refused", async () => {
   const workload = { kind: "poisson", ratePerSecond: 0.001, durationMsecs: 10 } as const;
   await assert.rejects(advise({ workload }), /the workload has no requests/);
 });
+
+test("no setting is tried that the client would refuse: reserved sockets and ready connections have room", async () => {
+  const lanes = { people: { reservedSockets: 3 }, batch: {} };
+  const own = { origins: "http://origin.test", maxSockets: 12, minFreeSockets: 2, lanes };
+  const workload = { kind: "poisson", ratePerSecond: 5, requests: 100, lane: "people" } as const;
+  const simulation = { workload, settings: { services: { api: own } } };
+  const { recommended, sensitivity } = await advise(simulation, { service: "api" });
+  for (const { maxSockets, maxFreeSockets } of [
+    recommended.values,
+    ...sensitivity.map(({ option, value }) => ({ ...recommended.values, [option]: value })),
+  ]) {
+    assert.ok(maxSockets >= 4 && maxFreeSockets >= 2, `${maxSockets} ${maxFreeSockets}`);
+  }
+  const { origins, ...inherited } = { ...own, maxSockets: undefined };
+  const whole = await advise({
+    workload,
+    settings: { services: { api: { origins, ...inherited } } },
+  });
+  assert.ok(whole.recommended.values.maxSockets >= 4);
+});

@@ -21,6 +21,7 @@ import { TraceRequests } from "../traces/requests.ts";
 import { listWorkloads, type Workload } from "../workload.ts";
 import { type Confidence, confidenceOf } from "./confidence.ts";
 import { adviseLanes, type LaneWeights } from "./lane-weights.ts";
+import { raiserFor } from "./least.ts";
 import {
   type AdviceWeights,
   costPerSecond,
@@ -158,7 +159,9 @@ export async function advise(
   };
   const valuesOf = (point: Point): Record<string, unknown> =>
     Object.fromEntries(options.map((each) => [`${prefix}${each}`, point[each]]));
-  const trial = async (point: Point): Promise<Trial> => {
+  const raise = raiserFor(first.settings ?? {}, service);
+  const trial = async (asked: Point): Promise<Trial> => {
+    const point = raise(asked);
     const known = trials.get(keyOf(point));
     if (known !== undefined) return known;
     const report = await run(valuesOf(point));
@@ -243,6 +246,7 @@ export async function advise(
       const value = Math.max(Math.round(point[option] * factor), 1);
       if (value === point[option] || value === never) continue;
       const other = { ...point, [option]: value };
+      if (raise(other)[option] !== value) continue;
       sensitivity.push({ option, value, point: other, outcome: (await trial(other)).outcome });
     }
   }

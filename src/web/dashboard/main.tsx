@@ -1,5 +1,5 @@
 /**
- * The page of `keepline/dashboard`: the pools of a running program, live. It reads one feed and sends nothing.
+ * The page of `keepline/dashboard`: the pools of a running program, live. It reads one feed, on request a trace, and sends nothing.
  */
 import { render } from "preact";
 import "uplot/dist/uPlot.min.css";
