@@ -19,6 +19,9 @@ import { type Asked, takeTraffic } from "./traffic.ts";
 const usualMsecs = 60_000;
 
 const options = {
+  trace: asked.trace,
+  format: asked.format,
+  "skip-bad-lines": asked["skip-bad-lines"],
   from: {
     value: "ADDRESS",
     doc: "or what a running program does from now on, by its dashboard",
@@ -31,9 +34,6 @@ const options = {
     allowed: "the name of a client",
     parse: (text) => (text === "" || text.startsWith("--") ? null : text),
   } satisfies Option<string>,
-  trace: asked.trace,
-  format: asked.format,
-  "skip-bad-lines": asked["skip-bad-lines"],
   rate: asked.rate,
   pattern: asked.pattern,
   for: durationOption("for so long (10m; with --from 1m)"),
@@ -62,7 +62,7 @@ type Given = Values<typeof options>;
 export const advice: Command = optionsCommand({
   name: "advise",
   summary: "recommend limits for recorded requests, and what each change buys",
-  usage: "(--from ADDRESS | --trace FILE | --rate N | --scenario FILE) [OPTIONS]",
+  usage: "(--trace FILE | --from ADDRESS | --rate N | --scenario FILE) [OPTIONS]",
   options,
   examples: [
     ["keepline advise --trace access.log --round-trip 20ms", "from what a server has logged"],
