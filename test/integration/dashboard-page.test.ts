@@ -192,28 +192,17 @@ test("it advises for the chosen service, by keyboard: a pool that keeps too few 
   const opened = page.locator('[data-outcome="recommended"] td').first();
   assert.ok(Number(await opened.innerText()) < 5);
   assert.deepEqual(complaints, []);
-  await page.context().close();
-
-  const inspected = await openPage(browser, url, { viewport: { width: 360, height: 900 } });
-  await inspected.page.getByRole("button", { name: "Advise for shop" }).click();
-  await untilText(inspected.page, ".advice", /[1-9]\d\d requests/);
-  await inspected.page.getByRole("button", { name: "Enough" }).click();
-  await inspected.page.locator('[data-advice="done"]').waitFor();
-  assert.deepEqual(await axeViolations(inspected.page), []);
-  const { page: narrow } = inspected;
-  assert.equal(await narrow.evaluate<number>("document.documentElement.scrollWidth"), 360);
-  await keepPicture(narrow, "dashboard-advice-360");
-  await narrow.getByRole("button", { name: "Advise for shop" }).click();
-  await untilText(narrow, ".advice", /[1-9]\d* requests/);
+  await page.setViewportSize({ width: 360, height: 900 });
+  assert.deepEqual(await axeViolations(page), []);
+  assert.equal(await page.evaluate<number>("document.documentElement.scrollWidth"), 360);
+  await keepPicture(page, "dashboard-advice-360");
+  await page.getByRole("button", { name: "Advise for shop" }).click();
+  await untilText(page, ".advice", /[1-9]\d* requests/);
   await close();
-  await untilText(
-    narrow,
-    ".advice .failed",
-    /^There is no advice for shop: the program has ended$/,
-  );
-  await narrow.getByRole("button", { name: "Advise for shop" }).click();
-  await untilText(narrow, ".advice .failed", /There is no advice for shop: /);
-  await narrow.context().close();
+  await untilText(page, ".advice .failed", /^There is no advice for shop: the program has ended$/);
+  await page.getByRole("button", { name: "Advise for shop" }).click();
+  await untilText(page, ".advice .failed", /There is no advice for shop: /);
+  await page.context().close();
 });
 
 test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 pixels, and it scrolls in one direction alone", async (t) => {
