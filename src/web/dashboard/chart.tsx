@@ -2,12 +2,12 @@
  * One chart over time, with its numbers as a table behind it. All charts share their time and their cursor; to drag over one
  * selects a time in all.
  */
-import { useEffect, useRef } from "preact/hooks";
-import uPlot from "uplot";
+import { useRef } from "preact/hooks";
+import type uPlot from "uplot";
 import type { Point } from "../../dashboard/history.ts";
-import { useColours } from "./colours.ts";
+import { Plot } from "../plot.tsx";
+import { Scroll } from "../scroll.tsx";
 import type { Shown } from "./page.tsx";
-import { Scroll } from "./scroll.tsx";
 import { clock } from "./view.ts";
 
 const height = 170;
@@ -33,84 +33,8 @@ interface Props {
 
 export function Chart({ shown, title, points, series, show }: Props) {
   const { range, change } = shown;
-  const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const current = useRef({ range, change });
   current.current = { range, change };
-  const { scheme, colour } = useColours();
-  const names = series.map(({ label }) => label).join("\n");
-
-  // Made anew for other lines and colours alone: what else changes goes in below.
-  useEffect(() => {
-    const element = place.current;
-    if (element === null) return;
-    const axis = {
-      stroke: colour("--quiet"),
-      grid: { stroke: colour("--rule"), width: 1 },
-      ticks: { stroke: colour("--rule"), width: 1 },
-    };
-    const made = new uPlot(
-      {
-        width: Math.max(element.clientWidth, 100),
-        height,
-        scales: {
-          x: {
-            time: true,
-            range: () => [seconds(current.current.range.from), seconds(current.current.range.to)],
-          },
-          y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.05, 1)] },
-        },
-        series: [
-          { label: "Time", value: (_, at) => (at === null ? "–" : clock(at * 1_000)) },
-          ...series.map((each) => ({
-            label: each.label,
-            stroke: colour(each.colour),
-            width: 2,
-            points: { show: false },
-            spanGaps: true,
-            value: (_: uPlot, value: number | null) => show(value),
-            ...(each.dash === undefined ? {} : { dash: [...each.dash] }),
-          })),
-        ],
-        axes: [
-          { ...axis, space: 90, values: (_, ticks) => ticks.map((at) => clock(at * 1_000)) },
-          { ...axis, size: 70, values: (_, ticks) => ticks.map(show) },
-        ],
-        cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: "time" } },
-        hooks: {
-          setSelect: [
-            (self) => {
-              const { left, width } = self.select;
-              if (width < 4) return;
-              const [from, to] = [left, left + width].map((x) => self.posToVal(x, "x") * 1_000);
-              self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-              current.current.change({ fixed: { from: from ?? 0, to: to ?? 0 } });
-            },
-          ],
-        },
-      },
-      [[], ...series.map(() => [])],
-      element,
-    );
-    plot.current = made;
-    const resize = new ResizeObserver(() => {
-      made.setSize({ width: Math.max(element.clientWidth, 100), height });
-    });
-    resize.observe(element);
-    return () => {
-      resize.disconnect();
-      made.destroy();
-      plot.current = null;
-    };
-  }, [scheme, names]);
-
-  useEffect(() => {
-    plot.current?.setData([
-      points.map(({ at }) => seconds(at)),
-      ...series.map(({ of }) => points.map(of)),
-    ]);
-  });
-
   const visible = points.filter(({ at }) => at >= range.from && at <= range.to);
   const last = visible.at(-1);
   return (
@@ -123,7 +47,48 @@ export function Chart({ shown, title, points, series, show }: Props) {
             : `, last: ${series.map(({ label, of }) => `${label} ${show(of(last))}`).join(", ")}`}
         </span>
       </figcaption>
-      <div ref={place} aria-hidden="true" />
+      <Plot
+        height={height}
+        names={series.map(({ label }) => label)}
+        data={[points.map(({ at }) => seconds(at)), ...series.map(({ of }) => points.map(of))]}
+        options={({ colour, axis }) => ({
+          scales: {
+            x: {
+              time: true,
+              range: () => [seconds(current.current.range.from), seconds(current.current.range.to)],
+            },
+            y: { range: (_, __, most) => [0, Math.max((most ?? 0) * 1.05, 1)] },
+          },
+          series: [
+            { label: "Time", value: (_, at) => (at === null ? "–" : clock(at * 1_000)) },
+            ...series.map((each) => ({
+              label: each.label,
+              stroke: colour(each.colour),
+              width: 2,
+              points: { show: false },
+              spanGaps: true,
+              value: (_: uPlot, value: number | null) => show(value),
+              ...(each.dash === undefined ? {} : { dash: [...each.dash] }),
+            })),
+          ],
+          axes: [
+            { ...axis, space: 90, values: (_, ticks) => ticks.map((at) => clock(at * 1_000)) },
+            { ...axis, size: 70, values: (_, ticks) => ticks.map(show) },
+          ],
+          cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: "time" } },
+          hooks: {
+            setSelect: [
+              (self) => {
+                const { left, width } = self.select;
+                if (width < 4) return;
+                const [from, to] = [left, left + width].map((x) => self.posToVal(x, "x") * 1_000);
+                self.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+                current.current.change({ fixed: { from: from ?? 0, to: to ?? 0 } });
+              },
+            ],
+          },
+        })}
+      />
       <ChartTable title={title} points={visible} series={series} show={show} />
     </figure>
   );

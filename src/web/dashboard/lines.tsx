@@ -4,9 +4,9 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Course, PoolHistory } from "../../dashboard/history.ts";
-import { useColours } from "./colours.ts";
+import { useColours } from "../colours.ts";
+import { Scroll } from "../scroll.tsx";
 import type { Shown } from "./page.tsx";
-import { Scroll } from "./scroll.tsx";
 import { clock, number, type Range, time } from "./view.ts";
 
 const mostRows = 70;

@@ -6,6 +6,7 @@ import "uplot/dist/uPlot.min.css";
 import { History } from "../../dashboard/history.ts";
 import { readFeed } from "./feed.ts";
 import { Page } from "./page.tsx";
+import "../base.css";
 import "./page.css";
 
 const history = new History();

@@ -2,8 +2,8 @@
  * What happened to single requests: failures, resends, unread bodies, and the slowest ones, each with what it went through.
  */
 import type { TimedNote } from "../../dashboard/history.ts";
+import { Scroll } from "../scroll.tsx";
 import type { Shown } from "./page.tsx";
-import { Scroll } from "./scroll.tsx";
 import { clock, number, time } from "./view.ts";
 
 const mostRows = 50;

@@ -4,10 +4,10 @@
 import { type RetireReason, retireReasons } from "../../core/retire.ts";
 import type { PoolHistory } from "../../dashboard/history.ts";
 import type { PoolUpdate } from "../../dashboard/messages.ts";
+import { Scroll } from "../scroll.tsx";
 import { Chart, type Series } from "./chart.tsx";
 import { Lines } from "./lines.tsx";
 import type { Shown } from "./page.tsx";
-import { Scroll } from "./scroll.tsx";
 import { number, percent, time } from "./view.ts";
 
 const laneColours = ["--one", "--two", "--three", "--four", "--five", "--six"];

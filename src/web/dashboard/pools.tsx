@@ -2,8 +2,8 @@
  * One row for each pool, of which one is chosen.
  */
 import type { PoolHistory } from "../../dashboard/history.ts";
+import { Scroll } from "../scroll.tsx";
 import type { Shown } from "./page.tsx";
-import { Scroll } from "./scroll.tsx";
 import { number, percent, time } from "./view.ts";
 
 interface Props {

@@ -1,9 +1,8 @@
 /**
  * The chosen cell: its figures, and its sockets and its queue over time.
  */
-import { useEffect, useRef, useState } from "preact/hooks";
-import uPlot from "uplot";
 import { figure, metrics } from "../../cli/simulate/metrics.ts";
+import { Plot } from "../plot.tsx";
 import { nameOf, type View } from "./page.tsx";
 
 const chartHeight = 200;
@@ -13,7 +12,6 @@ interface Line {
   readonly values: readonly number[];
   /** Name of the style sheet's colour. */
   readonly colour: string;
-  readonly isStep?: boolean;
 }
 
 export function Chosen({ view }: { readonly view: View }) {
@@ -97,78 +95,44 @@ interface ChartProps {
 }
 
 function Chart({ title, seconds, lines }: ChartProps) {
-  const place = useRef<HTMLDivElement>(null);
-  const scheme = useScheme();
-  useEffect(() => {
-    const element = place.current;
-    if (element === null) return;
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
-    const axis = {
-      stroke: colour("--quiet"),
-      grid: { stroke: colour("--rule"), width: 1 },
-      ticks: { stroke: colour("--rule"), width: 1 },
-    };
-    const plot = new uPlot(
-      {
-        width: element.clientWidth,
-        height: chartHeight,
-        scales: {
-          x: { time: false },
-          y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] },
-        },
-        series: [
-          { label: "s" },
-          ...lines.map((line) => ({
-            label: line.label,
-            stroke: colour(line.colour),
-            width: 2,
-            points: { show: seconds.length < 3 },
-          })),
-        ],
-        axes: [
-          { ...axis, values: (_, ticks) => ticks.map((each) => `${each}s`) },
-          { ...axis, size: 56 },
-        ],
-        cursor: { drag: { x: true, y: false } },
-      },
-      [[...seconds], ...lines.map((line) => [...line.values])],
-      element,
-    );
-    const resize = new ResizeObserver(() => {
-      plot.setSize({ width: element.clientWidth, height: chartHeight });
-    });
-    resize.observe(element);
-    return () => {
-      resize.disconnect();
-      plot.destroy();
-    };
-  }, [seconds, lines, scheme]);
   const summary = lines
     .map(
       (line) =>
         `${line.label} from ${figure(Math.min(...line.values))} to ${figure(Math.max(...line.values))}`,
     )
     .join(", ");
+  const isShort = seconds.length < 3;
   return (
     <figure class="chart">
       <figcaption>
         {title}
         <span class="hidden">: {summary}</span>
       </figcaption>
-      <div ref={place} aria-hidden="true" />
+      <Plot
+        height={chartHeight}
+        names={[...lines.map(({ label }) => label), String(isShort)]}
+        data={[[...seconds], ...lines.map((line) => [...line.values])]}
+        options={({ colour, axis }) => ({
+          scales: {
+            x: { time: false },
+            y: { range: (_, __, most) => [0, Math.max(most * 1.05, 1)] },
+          },
+          series: [
+            { label: "s" },
+            ...lines.map((line) => ({
+              label: line.label,
+              stroke: colour(line.colour),
+              width: 2,
+              points: { show: isShort },
+            })),
+          ],
+          axes: [
+            { ...axis, values: (_, ticks) => ticks.map((each) => `${each}s`) },
+            { ...axis, size: 56 },
+          ],
+          cursor: { drag: { x: true, y: false } },
+        })}
+      />
     </figure>
   );
-}
-
-/** "dark" or "light", as the reader's system has it now. */
-function useScheme(): string {
-  const query = matchMedia("(prefers-color-scheme: dark)");
-  const [isDark, setDark] = useState(query.matches);
-  useEffect(() => {
-    const change = (): void => setDark(query.matches);
-    query.addEventListener("change", change);
-    return () => query.removeEventListener("change", change);
-  }, []);
-  return isDark ? "dark" : "light";
 }

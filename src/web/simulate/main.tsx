@@ -6,7 +6,10 @@ import { render } from "preact";
 import "uplot/dist/uPlot.min.css";
 import type { PageContent } from "../../cli/simulate/html.ts";
 import { Page } from "./page.tsx";
+import "../base.css";
 import "./page.css";
 
 const content = JSON.parse(document.getElementById("content")?.textContent ?? "") as PageContent;
-render(<Page content={content} />, document.getElementById("page") as HTMLElement);
+const place = document.getElementById("page") as HTMLElement;
+place.textContent = "";
+render(<Page content={content} />, place);
