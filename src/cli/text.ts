@@ -4,6 +4,8 @@
  */
 import { stripVTControlCharacters } from "node:util";
 
+export { bytes, count, msecs, percent, seconds, span } from "./numbers.ts";
+
 /** What a text may look like. */
 export interface Looks {
   /** Columns of the terminal. */
@@ -14,36 +16,6 @@ export interface Looks {
 
 /** The few styles in use. */
 export type Style = "bold" | "dim" | "green" | "yellow";
-
-/** 2000 → 2,000 */
-export function count(number: number): string {
-  return number.toLocaleString("en-US");
-}
-
-/** Milliseconds with three significant digits or so, without the unit; "–" for null. */
-export function msecs(value: number | null): string {
-  if (value === null) return "–";
-  return value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
-}
-
-/** 0.9912 → 99.1 %. Only a full 1 makes 100.0 %, only a full 0 makes 0.0 %; "–" for null. */
-export function percent(share: number | null): string {
-  if (share === null) return "–";
-  const rounded = Math.round(share * 1_000);
-  const held = share < 1 && share > 0 ? Math.min(Math.max(rounded, 1), 999) : rounded;
-  return `${(held / 10).toFixed(1)} %`;
-}
-
-/** 1234 → 1.23 s */
-export function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1_000).toFixed(2)} s`;
-}
-
-/** 850 → 850 ms, 2340 → 2.34 s, 75000 → 75 s, 0.42 → 0.42 ms: three digits, in the unit that suits. */
-export function span(milliseconds: number): string {
-  const [value, unit] = milliseconds < 999.5 ? [milliseconds, "ms"] : [milliseconds / 1_000, "s"];
-  return `${Number(value.toPrecision(Math.max(3, Math.ceil(Math.log10(value + 1)))))} ${unit}`;
-}
 
 const eighths = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
@@ -148,9 +120,9 @@ export function toAscii(text: string): string {
   return text.replace(/[^\x00-\x7f]/gu, (character) => ascii[character] ?? "?");
 }
 
-/** A document for programs. Times and shares to the third decimal place: more digits say nothing. */
-export function toJson(document: object): string {
+/** A document for programs. Times and shares to the third decimal place: more digits say nothing. `indentation` 0: all in one line. */
+export function toJson(document: object, indentation = 2): string {
   const rounded = (_: string, value: unknown): unknown =>
     typeof value === "number" ? Math.round(value * 1_000) / 1_000 : value;
-  return `${JSON.stringify(document, rounded, 2)}\n`;
+  return `${JSON.stringify(document, rounded, indentation)}\n`;
 }

@@ -204,15 +204,23 @@ test("the same load goes through other clients, and their counts agree with the 
       opened += run.sockets.opened;
     }
     assert.equal(server.connectionCount - before, opened);
-    for (const { timeline } of runs) {
+    for (const run of runs) {
+      const { timeline } = run;
       assert.equal(
         timeline.slots.reduce((sum, each) => sum + each.answered, 0),
         20,
       );
+      assert.equal(
+        timeline.slots.reduce((sum, each) => sum + each.opened, 0),
+        run.sockets.opened,
+      );
+      assert.ok(run.sockets.mostOpen >= 1 && run.sockets.mostOpen <= 2, run.client);
     }
     // Nothing may have ended in the first slot.
     const [{ timeline }] = runs as [RunReport];
-    const busy = timeline.slots.filter((each) => each.answered > 0);
+    const busy = timeline.slots
+      .filter((each) => each.answered > 0)
+      .map((each) => ({ ...each, sockets: each.sockets ?? 0 }));
     const [first, ...others] = runs;
     const shown = [{ ...first, timeline: { ...timeline, slots: busy } }, ...others];
     assert.deepEqual(shapeOf({ ...JSON.parse(out), runs: shown }), shape);
@@ -311,6 +319,7 @@ const shape = {
         measured: summary,
         corrected: { ...summary, expectedIntervalMsecs: "number" },
         lateness: "null",
+        curves: { measuredMsecs: ["number"], correctedMsecs: ["number"] },
         queued: summary,
       },
       throughput: {
@@ -338,6 +347,8 @@ const shape = {
             p50Msecs: "number",
             p99Msecs: "number",
             maxMsecs: "number",
+            opened: "number",
+            sockets: "number",
           },
         ],
       },

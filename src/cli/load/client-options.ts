@@ -39,6 +39,23 @@ export function givenClientOptions(given: Readonly<Record<string, unknown>>): Cl
   );
 }
 
+/** A setting of the client in a run. */
+export interface Setting {
+  readonly name: string;
+  readonly value: string;
+  /** False for a default. */
+  readonly isGiven: boolean;
+}
+
+/** All that a load can be tried with, as they were. */
+export function clientSettings(given: ClientOptions): Setting[] {
+  return names.map((name) => ({
+    name,
+    value: String(given[name] ?? liveRules[name].default).replace("Infinity", "no limit"),
+    isGiven: given[name] !== undefined,
+  }));
+}
+
 function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

@@ -1,7 +1,7 @@
 /**
  * What sends a load: keepline's own client, and the shape that every other has to take.
  */
-import { Client } from "../../client/client.ts";
+import { Client, worldOf } from "../../client/client.ts";
 import type { RequestOptions } from "../../client/request.ts";
 import type { Msecs } from "../../core/clock.ts";
 import { version } from "../../version.ts";
@@ -16,10 +16,18 @@ export interface Answer {
   readonly queuedMsecs: Msecs | null;
 }
 
+/** Sockets of a client. */
+export interface SocketCounts {
+  /** So far. */
+  readonly opened: number;
+  /** That there are now, with those that are being opened. */
+  readonly open: number;
+}
+
 /** What a client has done with connections so far. Null where it does not tell. */
 export interface ConnectionCounts {
   readonly opened: number;
-  readonly mostOpen: number | null;
+  readonly mostOpen: number;
   readonly closed: Readonly<Record<string, number>> | null;
   readonly resent: number | null;
   /** DNS, TCP and TLS together, of each. */
@@ -33,6 +41,8 @@ export interface LoadClient {
   /** Rejects when there is no response, or not all of it. */
   send(url: string): Promise<Answer>;
   counts(): ConnectionCounts;
+  /** Of `counts` what may be asked for many times a second. */
+  sockets(): SocketCounts;
   /** Everything ends now. */
   end(): void;
 }
@@ -50,6 +60,7 @@ export function keeplineClient(
     connect: { tls: plan.tls },
   });
   made(client);
+  const { pools } = worldOf(client, "keepline load");
   const options: RequestOptions = {
     method: plan.method,
     headers: plan.headers,
@@ -70,20 +81,26 @@ export function keeplineClient(
       return { statusCode: response.statusCode, bodyBytes, queuedMsecs: queued };
     },
     counts: () => {
-      const { origins, services } = client.stats();
+      const { services } = client.stats();
       const closed: Record<string, number> = {};
-      for (const origin of origins) {
-        for (const [reason, count] of Object.entries(origin.closed)) {
+      for (const { totals } of services) {
+        for (const [reason, count] of Object.entries(totals.closed)) {
           if (count > 0) closed[reason] = (closed[reason] ?? 0) + count;
         }
       }
       return {
-        opened: origins.reduce((sum, each) => sum + each.opened, 0),
+        opened: services.reduce((sum, each) => sum + each.totals.opened, 0),
         mostOpen: services.reduce((sum, each) => sum + each.highWater.open, 0),
         closed,
-        resent: origins.reduce((sum, each) => sum + each.resent, 0),
+        resent: services.reduce((sum, each) => sum + each.totals.resent, 0),
         dials,
       };
+    },
+    sockets: () => {
+      let opened = 0;
+      for (const { past } of pools.services) opened += past.opened;
+      for (const { tally } of pools.all) opened += tally.opened;
+      return { opened, open: pools.budget.open };
     },
     end: () => client.destroy(),
   };

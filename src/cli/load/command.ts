@@ -1,7 +1,7 @@
 /**
  * `keepline load URL`: what may be asked of it, and where its results go.
  */
-import { accessSync, constants, readFileSync } from "node:fs";
+import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { checkMethod } from "../../http1/request-head.ts";
 import { version } from "../../version.ts";
@@ -12,6 +12,7 @@ import { headerOption, tlsOf, tlsOptions } from "../target-options.ts";
 import { count, toJson } from "../text.ts";
 import { keeplineClient } from "./client.ts";
 import { clientFlags, givenClientOptions } from "./client-options.ts";
+import { htmlOf } from "./html.ts";
 import { findPeer, type MakeClient, type PeerName, peerNames } from "./peers.ts";
 import type { LoadPlan } from "./plan.ts";
 import { Recording } from "./recording.ts";
@@ -60,9 +61,9 @@ const compareOption: Option<readonly PeerName[]> = {
   },
 };
 
-const fileOption: Option<string> = {
+const fileOption = (doc: string): Option<string> => ({
   value: "FILE",
-  doc: "write what keepline sent to a HAR file",
+  doc,
   allowed: "a file in a folder that can be written to",
   parse: (text) => {
     try {
@@ -72,7 +73,7 @@ const fileOption: Option<string> = {
       return null;
     }
   },
-};
+});
 
 const own = {
   requests: {
@@ -91,7 +92,8 @@ const own = {
   "body-file": bodyFileOption,
   timeout: duration("1ms", "1h", "a request that takes longer has failed (30s)"),
   compare: compareOption,
-  har: fileOption,
+  html: fileOption("write a report with charts, as one HTML file"),
+  har: fileOption("write what keepline sent to a HAR file"),
   ...tlsOptions,
   json: flag("print one JSON document and nothing else"),
 };
@@ -115,6 +117,7 @@ export const loadCommand: Command = operandCommand({
     ["keepline load https://staging.example.com/ --rate 200 --duration 30s", "an open loop"],
     ["keepline load urls.txt -c 20 --duration 1m --max-sockets 8", "URLs of a file in turn"],
     ["keepline load http://127.0.0.1:8080/ --compare undici,node", "beside other clients"],
+    ["keepline load http://127.0.0.1:8080/ --html load.html", "with charts, for a browser"],
     ["keepline load http://127.0.0.1:8080/ --har load.har", "for the tools of a browser"],
     ["keepline load http://127.0.0.1:8080/ --json > load.json", "for programs"],
   ],
@@ -127,7 +130,8 @@ export const loadCommand: Command = operandCommand({
       "as if each sender had gone on at its median pace.",
     "undici is taken from the node_modules of the working directory. All clients get the same " +
       "number of sockets, keep-alive and certificates; other options are keepline's only.",
-    "--har writes a file for its owner alone, also after Ctrl-C: header fields without secrets, and no bodies. To record " +
+    "--html writes a file that loads nothing and has no user or query of a URL, no header values and no bodies in it. " +
+      "--har writes a file for its owner alone, also after Ctrl-C: header fields without secrets, and no bodies. To record " +
       "takes CPU time from the run (a small GET takes some 30 % more).",
     "Exit code: 0 when all requests were answered, whatever the status; 3 when some were not; 1 when " +
       "none was; 2 when the command line is wrong; 130 after Ctrl-C.",
@@ -173,12 +177,25 @@ async function run({ options: given, operand }: Given, context: Context): Promis
   };
   if (isJson) terminal.printRaw(toJson(report));
   else terminal.print(renderComparison(report, terminal));
+  if (given.html !== undefined) {
+    writeHtml(given.html, htmlOf(report, plan));
+    terminal.note(`keepline load: wrote ${given.html}`);
+  }
   conclude(runs);
 }
 
 /** False when the command ends because nobody reads what it writes. */
 function canWrite(signal: AbortSignal): boolean {
   return !signal.aborted || signal.reason instanceof Interrupted;
+}
+
+/** @throws Failure */
+function writeHtml(file: string, text: string): void {
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new Failure(`--html: ${file} cannot be written: ${(error as Error).message}`);
+  }
 }
 
 /** @throws Failure or Finding when requests were not answered. */

@@ -47,6 +47,21 @@ test("a correction adds what would have been asked meanwhile, and nothing to wha
   assert.equal(latenciesOf([1, 10]).corrected(0).count, 2);
 });
 
+test("a curve is the percentiles at equal steps towards the slow ones, and never falls", () => {
+  assert.deepEqual(latenciesOf([]).curve(), []);
+  assert.deepEqual(latenciesOf([7]).curve(), []);
+  const all = latenciesOf(Array.from({ length: 1_000 }, (_, index) => index + 1));
+  const curve = all.curve();
+  assert.equal(curve.length, 30);
+  assert.equal(curve[0], all.percentile(0));
+  assert.equal(curve[10], all.percentile(0.9));
+  assert.equal(curve[20], all.percentile(0.99));
+  assert.deepEqual(
+    curve,
+    curve.toSorted((a, b) => a - b),
+  );
+});
+
 test("two distributions together are that of all their values", () => {
   const [some, others] = [
     [1, 2, 3],

@@ -7,6 +7,8 @@ import type { Msecs } from "../../core/clock.ts";
 
 const cellsPerDoubling = 128;
 const mostMicros = 0xffff_ffff;
+/** Points of a curve to each power of ten. */
+const curveSteps = 10;
 
 /** What a distribution says in short; all but `count` are null when there is none. In ms. */
 export interface LatencySummary {
@@ -68,6 +70,17 @@ export class Latencies {
       p999Msecs: this.percentile(0.999),
       maxMsecs: count === 0 ? null : this.#maxMicros / 1_000,
     };
+  }
+
+  /**
+   * Latency by percentile, drawn towards the slow ones: the value at `i` is not exceeded by a share of `1 - 10 ** (-i / 10)`, so
+   * that the first is the least, that at 10 is p90, at 20 p99, at 30 p99.9. It ends before the greatest; empty when there is none.
+   */
+  curve(): Msecs[] {
+    const points = Math.ceil(Math.log10(this.count) * curveSteps);
+    return Array.from({ length: Math.max(points, 0) }, (_, index) =>
+      this.percentile(1 - 10 ** (-index / curveSteps)),
+    ).filter((each) => each !== null);
   }
 
   /**

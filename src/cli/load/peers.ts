@@ -10,7 +10,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { clientRules } from "../../client/options.ts";
 import { Failure } from "../errors.ts";
-import type { Answer, ConnectionCounts, LoadClient } from "./client.ts";
+import type { Answer, ConnectionCounts, LoadClient, SocketCounts } from "./client.ts";
 import { Latencies } from "./latencies.ts";
 import type { LoadPlan } from "./plan.ts";
 
@@ -30,8 +30,30 @@ export async function findPeer(name: PeerName, folder: string): Promise<MakeClie
   return name === "node" ? nodeClient : await findUndici(name, folder);
 }
 
-function countsOf(dials: Latencies): ConnectionCounts {
-  return { opened: dials.count, mostOpen: null, closed: null, resent: null, dials };
+/** Sockets of a client that does not count them itself. */
+class Sockets {
+  readonly dials = new Latencies();
+  #open = 0;
+  #mostOpen = 0;
+
+  /** One is being opened. */
+  began(): void {
+    this.#open++;
+    this.#mostOpen = Math.max(this.#mostOpen, this.#open);
+  }
+
+  ended(): void {
+    this.#open--;
+  }
+
+  now(): SocketCounts {
+    return { opened: this.dials.count, open: this.#open };
+  }
+
+  counts(): ConnectionCounts {
+    const { dials } = this;
+    return { opened: dials.count, mostOpen: this.#mostOpen, closed: null, resent: null, dials };
+  }
 }
 
 function settingsOf({ options }: LoadPlan) {
@@ -46,10 +68,10 @@ function settingsOf({ options }: LoadPlan) {
 function nodeClient(plan: LoadPlan): LoadClient {
   const { keepAlive, maxSockets, maxFreeSockets } = settingsOf(plan);
   const settings = { keepAlive, maxSockets, maxFreeSockets };
-  const dials = new Latencies();
+  const sockets = new Sockets();
   const agents = {
-    "http:": watched(new http.Agent(settings), "connect", dials),
-    "https:": watched(new https.Agent({ ...settings, ...plan.tls }), "secureConnect", dials),
+    "http:": watched(new http.Agent(settings), "connect", sockets),
+    "https:": watched(new https.Agent({ ...settings, ...plan.tls }), "secureConnect", sockets),
   };
   const headers = fieldsOf(plan);
   const send = (url: string): Promise<Answer> =>
@@ -83,18 +105,19 @@ function nodeClient(plan: LoadPlan): LoadClient {
     name: "node",
     version: process.versions.node,
     send,
-    counts: () => countsOf(dials),
+    counts: () => sockets.counts(),
+    sockets: () => sockets.now(),
     end: () => {
       for (const agent of Object.values(agents)) agent.destroy();
     },
   };
 }
 
-/** `agent`, whose connections count in `dials` once `event` says that they are open. */
+/** `agent`, whose connections count in `sockets`, as open once `event` says so. */
 function watched<A extends http.Agent>(
   agent: A,
   event: "connect" | "secureConnect",
-  dials: Latencies,
+  sockets: Sockets,
 ): A {
   // Not declared of an agent before Node.js 22.
   const open = agent as unknown as { createConnection(...args: unknown[]): Socket };
@@ -102,7 +125,9 @@ function watched<A extends http.Agent>(
   open.createConnection = (...args) => {
     const startedAt = performance.now();
     const socket = createConnection.apply(agent, args);
-    socket.once(event, () => dials.record(performance.now() - startedAt));
+    sockets.began();
+    socket.once(event, () => sockets.dials.record(performance.now() - startedAt));
+    socket.once("close", () => sockets.ended());
     return socket;
   };
   return agent;
@@ -137,7 +162,7 @@ async function findUndici(name: "undici", folder: string): Promise<MakeClient> {
 
 function undiciClient(undici: Undici, version: string, plan: LoadPlan): LoadClient {
   const { keepAlive, maxSockets, keepAliveMsecs } = settingsOf(plan);
-  const dials = new Latencies();
+  const sockets = new Sockets();
   const connector = undici.buildConnector({ ...plan.tls });
   const dispatcher = new undici.Agent({
     connections: Number.isFinite(maxSockets) ? maxSockets : null,
@@ -147,8 +172,13 @@ function undiciClient(undici: Undici, version: string, plan: LoadPlan): LoadClie
     bodyTimeout: plan.timeoutMsecs,
     connect: (options: object, done: (error: Error | null, socket: Socket | null) => void) => {
       const startedAt = performance.now();
+      sockets.began();
       connector(options, (error, socket) => {
-        if (error === null || error === undefined) dials.record(performance.now() - startedAt);
+        if (socket === null || socket === undefined) sockets.ended();
+        else {
+          sockets.dials.record(performance.now() - startedAt);
+          socket.once("close", () => sockets.ended());
+        }
         done(error, socket);
       });
     },
@@ -163,7 +193,8 @@ function undiciClient(undici: Undici, version: string, plan: LoadPlan): LoadClie
       for await (const bytes of body) bodyBytes += bytes.length;
       return { statusCode, bodyBytes, queuedMsecs: null };
     },
-    counts: () => countsOf(dials),
+    counts: () => sockets.counts(),
+    sockets: () => sockets.now(),
     end: () => {
       dispatcher.destroy().catch(() => {});
     },

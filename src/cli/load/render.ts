@@ -3,6 +3,7 @@
  */
 import { version } from "../../version.ts";
 import {
+  bytes,
   type Column,
   count,
   indent,
@@ -14,13 +15,12 @@ import {
   table,
   wrap,
 } from "../text.ts";
-import type { LatencySummary } from "./latencies.ts";
+import { figures, latencyNote, latencyRows, shares } from "./figures.ts";
 import type { LoadPlan } from "./plan.ts";
 import type { LatencyReport, LoadReport, RunReport } from "./report.ts";
 import type { RunProgress } from "./run.ts";
 
 const margin = 2;
-const shares = ["mean", "p50", "p75", "p90", "p95", "p99", "p999", "max"] as const;
 
 /** What is about to be sent, in one line. */
 export function intentOf(plan: LoadPlan): string {
@@ -74,7 +74,7 @@ export function renderRun(run: RunReport, looks: Looks): string[] {
       "sockets",
       `${count(sockets.opened)} opened (${sockets.openedPerSecond.toFixed(1)} a second), ` +
         `${percent(sockets.reuseRatio)} of answers on a used one` +
-        `${sockets.mostOpen === null ? "" : `, ${count(sockets.mostOpen)} open at most`}`,
+        `, ${count(sockets.mostOpen)} open at most`,
     ],
     ...(Object.keys(sockets.closed ?? {}).length === 0
       ? []
@@ -105,9 +105,7 @@ export function renderRun(run: RunReport, looks: Looks): string[] {
     "",
     ...indent(latencyTable(run.latency, looks), margin),
     "",
-    ...latencyNotes(run.latency).flatMap((note) =>
-      indent(wrap(note, looks.width - margin), margin),
-    ),
+    ...indent(wrap(latencyNote(run.latency), looks.width - margin), margin),
   ];
 }
 
@@ -118,20 +116,7 @@ export function renderComparison({ runs }: LoadReport, looks: Looks): string[] {
     { title: "", align: "left" },
     ...runs.map(({ client }) => ({ title: client, align: "right" }) as const),
   ];
-  const row = (label: string, of: (run: RunReport) => string): string[] => [label, ...runs.map(of)];
-  const latency = (share: (typeof shares)[number]) =>
-    row(`${share === "p999" ? "p99.9" : share} ms`, (run) => msecs(shown(run)[`${share}Msecs`]));
-  const rows = [
-    row("version", (run) => run.version),
-    row("answered", (run) => count(run.answered)),
-    row("failed", (run) => count(run.failed)),
-    row("answers a second", (run) => count(Math.round(run.throughput.perSecond))),
-    ...shares.map(latency),
-    row("sockets opened", (run) => count(run.sockets.opened)),
-    row("reuse", (run) => percent(run.sockets.reuseRatio)),
-    row("dial, p50 ms", (run) => msecs(run.sockets.dial.p50Msecs)),
-    row("CPU ms an answer", (run) => msecs(run.cpuMsecsPerAnswer)),
-  ];
+  const rows = figures.map(({ title, unit, of }) => [`${title} ${unit}`.trim(), ...runs.map(of)]);
   const corrected = runs[0]?.latency.corrected === null ? "" : ", corrected";
   return [
     "",
@@ -147,10 +132,6 @@ export function renderComparison({ runs }: LoadReport, looks: Looks): string[] {
       margin,
     ),
   ];
-}
-
-function shown({ latency }: RunReport): LatencySummary {
-  return latency.corrected ?? latency.measured;
 }
 
 function labelled(label: string, text: string, looks: Looks): string[] {
@@ -179,43 +160,11 @@ function tallyText(counts: Readonly<Record<string, number>>): string {
 function latencyTable(latency: LatencyReport, looks: Looks): string[] {
   const columns: Column[] = [
     { title: "latency, ms", align: "left" },
-    ...shares.map(
-      (share) => ({ title: share === "p999" ? "p99.9" : share, align: "right" }) as const,
-    ),
+    ...shares.map(([, title]) => ({ title, align: "right" }) as const),
   ];
-  const row = (label: string, summary: LatencySummary): string[] => [
+  const rows = latencyRows(latency).map(([label, summary]) => [
     label,
-    ...shares.map((share) => msecs(summary[`${share}Msecs`])),
-  ];
-  const rows =
-    latency.corrected === null
-      ? [row("from intended send", latency.measured)]
-      : [row("measured", latency.measured), row("corrected", latency.corrected)];
-  if (latency.queued !== null) rows.push(row("of it queued", latency.queued));
-  if (latency.lateness !== null) rows.push(row("of it sent late", latency.lateness));
+    ...shares.map(([key]) => msecs(summary[`${key}Msecs`])),
+  ]);
   return table(columns, rows, looks);
-}
-
-/** What the numbers are. */
-function latencyNotes(latency: LatencyReport): string[] {
-  if (latency.corrected === null) {
-    return [
-      "From the instant at which each request was to be sent to the end of its response: a server that is late cannot hide behind requests that were not sent.",
-    ];
-  }
-  return [
-    "Measured: from the call to the end of the response. Corrected: with the requests that a sender would have made " +
-      `meanwhile, one every ${span(latency.corrected.expectedIntervalMsecs)} (the median), had it not waited for a late answer.`,
-  ];
-}
-
-function bytes(perSecond: number): string {
-  const units = ["B", "KB", "MB", "GB"];
-  let value = perSecond;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1_000;
-    unit++;
-  }
-  return `${value.toPrecision(3).replace(/\.?0+$/, (zeros) => (zeros.startsWith(".") ? "" : zeros))} ${units[unit]}`;
 }

@@ -82,8 +82,20 @@ export interface LatencyReport {
   readonly corrected: (LatencySummary & { readonly expectedIntervalMsecs: Msecs }) | null;
   /** How late this program sent; part of the latency. Null with `sent`. */
   readonly lateness: LatencySummary | null;
+  /** For pictures: what was measured, and what was corrected, by percentile. */
+  readonly curves: LatencyCurves;
   /** Of the latency: waiting for a socket, dial not included. Null where a client does not tell. */
   readonly queued: LatencySummary | null;
+}
+
+/**
+ * Latencies by percentile: the one at `i` is not exceeded by a share of `1 - 10 ** (-i / 10)` of the requests, so that those at 10, 20
+ * and 30 are p90, p99 and p99.9. They end before the greatest, which the summary has.
+ */
+export interface LatencyCurves {
+  readonly measuredMsecs: readonly Msecs[];
+  /** Null with `intended`. */
+  readonly correctedMsecs: readonly Msecs[] | null;
 }
 
 /** What became of connections. */
@@ -93,8 +105,8 @@ export interface SocketsReport {
   readonly reuseRatio: number | null;
   /** Churn: connections opened per second. */
   readonly openedPerSecond: number;
-  /** The most that were open at once; null where a client does not tell. */
-  readonly mostOpen: number | null;
+  /** The most that there were at once, with those that were being opened. */
+  readonly mostOpen: number;
   /** DNS, TCP and TLS together, of all connections that brought an answer. */
   readonly dial: LatencySummary;
   /** Closed connections by reason; null where a client does not tell. */
@@ -118,11 +130,15 @@ export interface TimelineReport {
   readonly slots: readonly TimelineSlot[];
 }
 
-/** What ended in one slot. Latencies as in `LatencyReport.measured`; null where nothing was answered. */
+/** What ended in one slot. Latencies as in `LatencyReport.measured`; null where nothing was answered. Sockets are counted 20 times a second. */
 export interface TimelineSlot {
   readonly answered: number;
   readonly failed: number;
   readonly p50Msecs: Msecs | null;
   readonly p99Msecs: Msecs | null;
   readonly maxMsecs: Msecs | null;
+  /** Sockets that were opened. */
+  readonly opened: number;
+  /** The most sockets that there were when they were counted, with those that were being opened; null when they were not. */
+  readonly sockets: number | null;
 }

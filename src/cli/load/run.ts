@@ -42,6 +42,7 @@ export interface RunSetting {
 }
 
 const tickMsecs = 100;
+const countMsecs = 50;
 
 /** Runs `plan` through `client`. Never rejects because of what the server does. */
 export async function runLoad(
@@ -58,7 +59,8 @@ export async function runLoad(
     const tookMsecs = performance.now() - startedAt;
     setting.progress({ answered, failed, underWay: sent - answered - failed, tookMsecs });
   };
-  const ticks = setInterval(tell, tickMsecs);
+  const countSockets = (): void => timeline.counted(client.sockets(), performance.now());
+  const intervals = [setInterval(tell, tickMsecs), setInterval(countSockets, countMsecs)];
   const send = async (index: number, intendedAt: Msecs): Promise<void> => {
     const url = plan.urls[index % plan.urls.length] as string;
     const sentAt = tally.begin(intendedAt);
@@ -75,10 +77,11 @@ export async function runLoad(
     const { user, system } = process.cpuUsage(cpu);
     // What the end of the client does to requests under way is no news of the server.
     tally.close();
+    countSockets();
     const report = reportOf(client, plan, tally, endedBy, tookMsecs, (user + system) / 1_000);
     return { ...report, timeline: timeline.report() };
   } finally {
-    clearInterval(ticks);
+    for (const each of intervals) clearInterval(each);
     client.end();
   }
 }
@@ -194,19 +197,25 @@ function latencyOf(
 ): LatencyReport {
   const measured = latencies.summary();
   const waited = queued.count === 0 ? null : queued.summary();
+  const measuredMsecs = latencies.curve();
   if (kind === "open") {
     return {
       from: "intended",
       measured,
       corrected: null,
       lateness: lateness.summary(),
+      curves: { measuredMsecs, correctedMsecs: null },
       queued: waited,
     };
   }
   const expectedIntervalMsecs = measured.p50Msecs ?? 0;
-  const corrected = {
-    ...latencies.corrected(expectedIntervalMsecs).summary(),
-    expectedIntervalMsecs,
+  const corrected = latencies.corrected(expectedIntervalMsecs);
+  return {
+    from: "sent",
+    measured,
+    corrected: { ...corrected.summary(), expectedIntervalMsecs },
+    lateness: null,
+    curves: { measuredMsecs, correctedMsecs: corrected.curve() },
+    queued: waited,
   };
-  return { from: "sent", measured, corrected, lateness: null, queued: waited };
 }

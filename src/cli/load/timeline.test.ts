@@ -29,6 +29,25 @@ test("what ended stands in the slot of its time, and a stall is a gap", () => {
   );
 });
 
+test("sockets are counted in the slot of their time: those opened add up, of those open the most stands", () => {
+  const timeline = new Timeline(startedAt);
+  timeline.counted({ opened: 3, open: 4 }, startedAt + 10);
+  timeline.counted({ opened: 4, open: 2 }, startedAt + 40);
+  timeline.counted({ opened: 9, open: 1 }, startedAt + 120);
+  const seen = () => timeline.report().slots.map(({ opened, sockets }) => [opened, sockets]);
+  assert.deepEqual(seen(), [
+    [4, 4],
+    [0, null],
+    [5, 1],
+  ]);
+  // In slots of twice the length.
+  timeline.counted({ opened: 9, open: 0 }, startedAt + 50 * 120);
+  assert.deepEqual(seen().slice(0, 2), [
+    [4, 4],
+    [5, 1],
+  ]);
+});
+
 test("a long load has no more slots than a short one, and loses nothing", () => {
   const timeline = new Timeline(startedAt);
   const seconds = 3_600;

@@ -5,6 +5,20 @@ import { readFileSync } from "node:fs";
 import { UsageError } from "../errors.ts";
 import { allowedUrl, parseUrl } from "../target-options.ts";
 
+/** `url` for a report that is shown around: without user, query and fragment, which may be secrets. */
+export function shownUrl(url: string): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+/** `text` with every URL in it as `shownUrl` has it. */
+export function withShownUrls(text: string): string {
+  // No other characters than these end a URL that a query cannot have.
+  return text.replace(/https?:\/\/[^\s"<>]+/gi, (url) =>
+    URL.canParse(url) ? shownUrl(url) : "(URL)",
+  );
+}
+
 const mostUrls = 100_000;
 
 /**
