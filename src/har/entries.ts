@@ -164,13 +164,17 @@ export class HarWatcher implements Watcher {
         redirectURL: this.#secrets.url(fieldOf(head.rawHeaders, "location")),
         headersSize: -1,
         bodySize: receivedBytes,
+        ...(receivedBytes < 0 ? {} : { _transferSize: receivedBytes }),
       },
       cache: {},
       timings,
-      ...(facts.address === undefined ? {} : { serverIPAddress: facts.address }),
+      ...(facts.address === undefined
+        ? {}
+        : { serverIPAddress: facts.address, connection: portOf(origin) }),
       ...(facts.connectionId === null
         ? {}
-        : { connection: String(facts.connectionId), _reused: facts.isReused }),
+        : { _connectionId: String(facts.connectionId), _reused: facts.isReused }),
+      _resourceType: "fetch",
       _requestId: facts.id,
       _service: facts.service,
       _lane: facts.lane,
@@ -224,6 +228,11 @@ function receivedOf({ request }: Sighting): Head {
 
 function urlOf(origin: string, target: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(target) ? target : `${origin}/${target}`;
+}
+
+function portOf(origin: string): string {
+  const { port, protocol } = new URL(origin);
+  return port !== "" ? port : protocol === "https:" ? "443" : "80";
 }
 
 function sizeOf(body: RequestBody): number {

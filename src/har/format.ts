@@ -49,12 +49,18 @@ export interface HarEntry {
     readonly redirectURL: string;
     readonly headersSize: -1;
     readonly bodySize: number;
+    /** The body as it was sent; heads are not counted. Left out where it is not known. */
+    readonly _transferSize?: number;
   };
   readonly cache: Readonly<Record<string, never>>;
   readonly timings: HarTimings;
   readonly serverIPAddress?: string;
-  /** The number of the connection, as in events. */
+  /** The port of the server, as browsers write it: their tools show it behind `serverIPAddress`. */
   readonly connection?: string;
+  /** The number of the connection, as in events. */
+  readonly _connectionId?: string;
+  /** What browsers call that which a program has asked for; without it their tools guess by the type of the body. */
+  readonly _resourceType: "fetch";
   readonly _requestId: number;
   readonly _service: string;
   readonly _lane: string;

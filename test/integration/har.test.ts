@@ -155,7 +155,8 @@ test("requests of all surfaces are recorded, without secrets", async (t) => {
     assert.equal(response.content.mimeType, "text/plain");
     assert.deepEqual([response.bodySize, response.content.size], index === 2 ? [-1, 0] : [9, 9]);
     assert.equal(entry.serverIPAddress, "127.0.0.1");
-    assert.deepEqual([entry.connection, entry._reused], ["1", index > 0]);
+    assert.equal(entry.connection, new URL(server.origin).port);
+    assert.deepEqual([entry._connectionId, entry._reused], ["1", index > 0]);
     assert.ok(Math.abs(Date.parse(entry.startedDateTime) - Date.now()) < 60_000);
   }
   const [posted] = entries;
@@ -215,7 +216,7 @@ test("a request that waited for a socket was blocked, one that failed says why, 
   const [first, second, failed, , resent] = read(har);
   assert.ok((second?.timings.blocked ?? 0) > (first?.timings.wait ?? 0));
   assert.match(failed?._error ?? "", /^ConnectError: /);
-  assert.deepEqual([failed?.response.status, failed?.connection], [0, undefined]);
+  assert.deepEqual([failed?.response.status, failed?._connectionId], [0, undefined]);
   assert.deepEqual([resent?._resends, resent?.response.status], [1, 200]);
 });
 
