@@ -34,9 +34,15 @@ test("of ten thousand pools the best are chosen, in the order in which they came
     chosen,
     scores.filter((score) => wanted.includes(score)),
   );
+  const few = best([3, 1, -1], 24, (score) => score * 2);
+  assert.deepEqual([few.chosen, few.total], [[3, 1, -1], 3]);
   assert.deepEqual(
-    best([3, 1], 24, (score) => score),
-    { chosen: [3, 1], total: 2 },
+    few.ranked.map(({ item, score }) => [item, score]),
+    [
+      [3, 6],
+      [1, 2],
+      [-1, -2],
+    ],
   );
 });
 

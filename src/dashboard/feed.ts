@@ -23,20 +23,23 @@ export function scoreOf({ pending, busy, dialing, open, isActive, wasShown }: Li
   return load / (load + 1) + (pending > 0 ? 2 : 0) + (isActive ? 1 : 0) + (wasShown ? 1.5 : 0);
 }
 
-/** The `count` items of the highest scores, in the order in which they came; in one pass, for there may be ten thousand. */
+/** The `count` items of the highest scores, in the order in which they came, also with their scores (`ranked`); in one pass, for there may be ten thousand. */
 export function best<V>(items: Iterable<V>, count: number, score: (item: V) => number) {
   const kept: { readonly item: V; readonly score: number; readonly index: number }[] = [];
   let total = 0;
+  let least = Number.NEGATIVE_INFINITY;
   for (const item of items) {
-    const each = { item, score: score(item), index: total++ };
-    if (kept.length === count && each.score <= (kept[count - 1]?.score ?? 0)) continue;
+    const index = total++;
+    const its = score(item);
+    if (its <= least) continue;
     let at = kept.length;
-    while (at > 0 && (kept[at - 1]?.score ?? 0) < each.score) at--;
-    kept.splice(at, 0, each);
+    while (at > 0 && (kept[at - 1]?.score ?? 0) < its) at--;
+    kept.splice(at, 0, { item, score: its, index });
     if (kept.length > count) kept.pop();
+    if (kept.length === count) least = kept[count - 1]?.score ?? least;
   }
-  const chosen = kept.toSorted((a, b) => a.index - b.index).map((each) => each.item);
-  return { chosen, total };
+  const ranked = kept.toSorted((a, b) => a.index - b.index);
+  return { chosen: ranked.map((each) => each.item), ranked, total };
 }
 
 /** How many lines each pool may show, when they have `open` connections: all where there is room, else in equal parts. */

@@ -95,7 +95,10 @@ export class Viewers {
     const sinceMsecs = this.#madeAt === 0 ? 0 : now - this.#madeAt;
     this.#madeAt = now;
     const watches = [...this.#watches.values()];
-    const { chosen, total } = best(poolsOf(watches), limits.pools, ({ score }) => score);
+    const found = watches.map((each) => each.pools());
+    const offers = found.flatMap((each) => each.offers);
+    const { chosen } = best(offers, limits.pools, ({ score }) => score);
+    const total = found.reduce((sum, each) => sum + each.total, 0);
     const shares = shareLines(chosen.map(({ pool }) => pool.budget.open));
     const pools = chosen.map(({ watch, pool }, index) =>
       watch.describe(pool, shares[index] ?? 0, sinceMsecs),
@@ -126,10 +129,6 @@ export class Viewers {
       leftOut: all.reduce((sum, each) => sum + each.leftOut, 0),
     };
   }
-}
-
-function* poolsOf(watches: readonly ClientWatch[]) {
-  for (const watch of watches) yield* watch.pools();
 }
 
 function hello(): Hello {

@@ -42,6 +42,13 @@ interface Dialed {
 
 type TimedNote = Omit<Note, "ago"> & { readonly at: Msecs };
 
+/** A pool that may be shown. */
+interface Offer {
+  readonly watch: ClientWatch;
+  readonly pool: HttpPool;
+  readonly score: number;
+}
+
 let lastPoolId = 0;
 const poolIds = new WeakMap<HttpPool, number>();
 
@@ -158,22 +165,18 @@ export class ClientWatch implements Watcher {
     };
   }
 
-  /** The pools, with how much each has to show. */
-  *pools(): Iterable<{
-    readonly watch: ClientWatch;
-    readonly pool: HttpPool;
-    readonly score: number;
-  }> {
+  /** The pools that have most to show, with how much, and how many there are. All are looked at, of which there may be ten thousand. */
+  pools(): { readonly offers: readonly Offer[]; readonly total: number } {
     let failures = 0;
-    for (const pool of this.#world.pools.all) {
+    const { ranked, total } = best(this.#world.pools.all, limits.pools, (pool) => {
       failures += pool.tally.failed + pool.tally.resent;
       const { pending, busy, dialing, open } = pool.budget;
       const isActive = this.#ticks.has(pool);
       const wasShown = this.#shown.has(pool);
-      const score = scoreOf({ pending, busy, dialing, open, isActive, wasShown });
-      yield { watch: this, pool, score };
-    }
+      return scoreOf({ pending, busy, dialing, open, isActive, wasShown });
+    });
     this.#failures = failures;
+    return { offers: ranked.map(({ item: pool, score }) => ({ watch: this, pool, score })), total };
   }
 
   /** What an update says of one pool, with so many of its connections. */
