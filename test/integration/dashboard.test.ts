@@ -122,11 +122,14 @@ test("the feed tells pools, lanes, connections and their ends, and what became o
   assert.deepEqual([first.pools, first.sinceMsecs], [[], 0]);
 
   const inLane = { lane: "reports" };
+  const isSaturated = once(client, "saturated").then(() => Date.now());
   const held = [1, 2, 3].map((id) =>
     outcomeOf(client.request(`${origin}/${id}?token=secret`, inLane)),
   );
   const arrived = await server.next();
-  const update = await reader.nextWith(({ warnings }) => warnings.length > 0);
+  // The first update that is made then says so.
+  const since = await isSaturated;
+  const update = await reader.nextWith(({ at }) => at > since);
   const [pool] = update.pools;
   assert.equal(update.pools.length, 1);
   assert.deepEqual([pool?.service, pool?.origin, pool?.pending], ["shop", origin, 2]);

@@ -12,7 +12,13 @@ import { loadCommand } from "../../src/cli/load/command.ts";
 import { figures, latencyRows, shares } from "../../src/cli/load/figures.ts";
 import type { LoadReport } from "../../src/cli/load/report.ts";
 import { msecs } from "../../src/cli/numbers.ts";
-import { axeViolations, keepPicture, openPage, startBrowser } from "../support/browser.ts";
+import {
+  axeViolations,
+  keepPicture,
+  openPage,
+  startBrowser,
+  untilNoWider,
+} from "../support/browser.ts";
 import { runCommand } from "../support/command-line.ts";
 import { httpServer } from "../support/raw-server.ts";
 import { temporaryFolder } from "../support/temporary.ts";
@@ -123,7 +129,7 @@ test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 
   ] as const) {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
-    await page.waitForFunction("document.documentElement.scrollWidth === innerWidth");
+    await untilNoWider(page);
     assert.deepEqual(await axeViolations(page), []);
     grounds.add(await page.evaluate("getComputedStyle(document.body).backgroundColor"));
     await keepPicture(page, `load-${colorScheme}-${width}`);
@@ -133,8 +139,10 @@ test("axe has nothing against it in the light, in the dark, at 360 and at 1,600 
   const first = page.locator("summary").first();
   await first.focus();
   await page.keyboard.press("Enter");
-  await page.locator("details").first().locator("table").waitFor({ state: "hidden" });
+  const table = page.locator("details").first().locator("table");
+  await table.waitFor({ state: "hidden" });
   await page.keyboard.press("Enter");
+  await table.waitFor();
   await page.keyboard.press("Tab");
   const focused = await page.evaluate<string>(`document.activeElement.getAttribute("aria-label")`);
   assert.equal(focused, "Numbers of Answers a second");

@@ -9,7 +9,13 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { axeViolations, openPage, startBrowser } from "../support/browser.ts";
+import {
+  axeViolations,
+  openPage,
+  startBrowser,
+  untilNoWider,
+  untilText,
+} from "../support/browser.ts";
 import { root } from "../support/root.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "keepline-page-"));
@@ -59,6 +65,7 @@ const look = `(() => {
 })()`;
 
 async function assertAgrees(page: Page, name: string): Promise<void> {
+  await untilText(page, "#chosen", new RegExp(`^${name}$`));
   const { name: found, figures, maps, row } = await page.evaluate<Shown>(look);
   assert.equal(found, name);
   assert.equal(Object.keys(figures).length, 9);
@@ -91,15 +98,16 @@ test("cells are chosen by mouse and keyboard, and maps, figures and table agree"
   await page.keyboard.press("ArrowDown"); // there is nothing below
   await page.keyboard.press("Home");
   await assertAgrees(page, "maxFreeSockets 20, keepAliveMsecs 500ms");
-  const focused = await page.evaluate<string>(`document.activeElement.getAttribute("aria-label")`);
-  assert.match(focused, /^maxFreeSockets 20, keepAliveMsecs 500ms: Churn /);
+  await page
+    .locator('button:focus[aria-label^="maxFreeSockets 20, keepAliveMsecs 500ms: Churn "]')
+    .waitFor();
   await page.locator('[data-cell="3"] button').click();
   await assertAgrees(page, "maxFreeSockets 5, keepAliveMsecs 2s");
   await page.locator(".front .point").nth(1).click({ force: true });
-  const { name } = await page.evaluate<Shown>(look);
-  assert.notEqual(name, "maxFreeSockets 5, keepAliveMsecs 2s");
+  await untilText(page, "#chosen", /^(?!maxFreeSockets 5, keepAliveMsecs 2s$)/);
   // By a heading the least comes first.
   await page.getByRole("button", { name: "Footprint", exact: true }).click();
+  await page.locator('th[aria-sort="ascending"]').filter({ hasText: "Footprint" }).waitFor();
   const column = await page.locator('[data-column="footprint"]').allInnerTexts();
   const sorted = column.map(Number);
   assert.deepEqual(
@@ -123,8 +131,7 @@ test("axe has nothing against it in the light, in the dark and at 360 pixels, an
     await page.setViewportSize({ width, height: 800 });
     await page.emulateMedia({ colorScheme });
     assert.deepEqual(await axeViolations(page), []);
-    const needed = await page.evaluate<number>(`document.documentElement.scrollWidth`);
-    assert.equal(needed, width);
+    await untilNoWider(page);
     const ground = await page.evaluate<string>(`getComputedStyle(document.body).backgroundColor`);
     assert.equal(ground === "rgb(255, 255, 255)", colorScheme === "light");
   }

@@ -68,6 +68,16 @@ export async function keepPicture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: path.join(root, "test-results", `${name}.png`), fullPage: true });
 }
 
+/** Waits until what a selector finds has such a text: what a page shows comes after what it was told, on a busy machine a while after. */
+export async function untilText(page: Page, selector: string, pattern: RegExp): Promise<void> {
+  await page.locator(selector).filter({ hasText: pattern }).first().waitFor();
+}
+
+/** Waits until the page is no wider than its window: charts follow a new width a frame later. */
+export async function untilNoWider(page: Page): Promise<void> {
+  await page.waitForFunction("document.documentElement.scrollWidth === innerWidth");
+}
+
 /** What axe has against the page, in words. */
 export async function axeViolations(page: Page): Promise<string[]> {
   await page.evaluate(readFileSync(require.resolve("axe-core/axe.min.js"), "utf8"));
