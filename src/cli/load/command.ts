@@ -165,7 +165,6 @@ async function run({ options: given, operand }: Given, context: Context): Promis
     if (!isJson && canWrite(signal)) terminal.print(renderRun(result, terminal));
   }
   if (given.har !== undefined) await recording?.save(given.har);
-  if (!canWrite(signal)) throw signal.reason;
   const report: LoadReport = {
     format: "keepline-load",
     formatVersion: loadFormatVersion,
@@ -175,12 +174,17 @@ async function run({ options: given, operand }: Given, context: Context): Promis
     plan: planReport(plan),
     runs,
   };
+  const saveHtml = (): void => {
+    if (given.html !== undefined) writeHtml(given.html, htmlOf(report, plan));
+  };
+  if (!canWrite(signal)) {
+    saveHtml();
+    throw signal.reason;
+  }
   if (isJson) terminal.printRaw(toJson(report));
   else terminal.print(renderComparison(report, terminal));
-  if (given.html !== undefined) {
-    writeHtml(given.html, htmlOf(report, plan));
-    terminal.note(`keepline load: wrote ${given.html}`);
-  }
+  saveHtml();
+  if (given.html !== undefined) terminal.note(`keepline load: wrote ${given.html}`);
   conclude(runs);
 }
 
