@@ -3,8 +3,8 @@
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Advice, Outcome } from "../../simulate/index.ts";
+import { Scroll } from "../scroll.tsx";
 import { type Advising, Advisor, type Subject } from "./advising.ts";
-import { Scroll } from "./scroll.tsx";
 import { number, percent, time } from "./view.ts";
 import "./advice.css";
 
