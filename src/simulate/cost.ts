@@ -1,38 +1,11 @@
 /**
  * What a simulation's outcome costs, in one number; and which outcomes of several are not beaten in every respect by
- * another one. Connections opened, connections held and time waited are against each other: what is best depends on
- * what each of them costs.
+ * another one.
  */
+import { type Cost, type CostWeights, priceOf, usualWeights } from "../core/cost.ts";
 import type { SimulationReport } from "./report.ts";
 
-/** What things cost, in dials: a dial costs 1. */
-export interface CostWeights {
-  /** A socket that is opened. Default 1. */
-  readonly dial: number;
-  /** A socket that is idle for a second. Default 0.01: to hold a socket for 100 s costs as much as to open one. */
-  readonly idleSecond: number;
-  /** A request that waits for a connection for a second, its dial included. Default 10: 100 ms cost as much as a dial. */
-  readonly waitSecond: number;
-  /** A request that fails. Default 100. */
-  readonly failure: number;
-}
-
-/** What a thousand requests cost, in dials: in all, and of what. */
-export interface Cost {
-  readonly total: number;
-  readonly dials: number;
-  readonly idle: number;
-  readonly waits: number;
-  readonly failures: number;
-}
-
-/** The usual weights. */
-export const usualWeights: CostWeights = {
-  dial: 1,
-  idleSecond: 0.01,
-  waitSecond: 10,
-  failure: 100,
-};
+export { type Cost, type CostWeights, usualWeights } from "../core/cost.ts";
 
 /** What of a report its cost is made of. */
 export type Costed = Pick<SimulationReport, "requests" | "failed"> & {
@@ -42,15 +15,15 @@ export type Costed = Pick<SimulationReport, "requests" | "failed"> & {
 
 /** What a thousand requests of `report` cost; all 0 when there were none. */
 export function costOf(report: Costed, weights: Partial<CostWeights> = {}): Cost {
-  const { dial, idleSecond, waitSecond, failure } = { ...usualWeights, ...weights };
   const { requests, failed, sockets, queueWait } = report;
   const per = requests === 0 ? 0 : 1_000 / requests;
-  const waitSeconds = ((queueWait.meanMsecs ?? 0) * queueWait.count) / 1_000;
-  const dials = sockets.opened * dial * per;
-  const idle = sockets.idleSocketSeconds * idleSecond * per;
-  const waits = waitSeconds * waitSecond * per;
-  const failures = failed * failure * per;
-  return { total: dials + idle + waits + failures, dials, idle, waits, failures };
+  const spending = {
+    dials: sockets.opened * per,
+    idleSeconds: sockets.idleSocketSeconds * per,
+    waitSeconds: ((queueWait.meanMsecs ?? 0) * queueWait.count * per) / 1_000,
+    failures: failed * per,
+  };
+  return priceOf(spending, { ...usualWeights, ...weights });
 }
 
 /** Something of which less is better; an outcome that has none counts as endless. */

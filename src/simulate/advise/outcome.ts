@@ -5,6 +5,7 @@
  * setting with the least of it is on the Pareto front of all that were tried: what beats it would have less.
  */
 import type { Msecs } from "../../core/clock.ts";
+import { priceOf, usualWeights } from "../../core/cost.ts";
 import type { SimulationReport } from "../report.ts";
 
 /** What a setting leads to. */
@@ -39,10 +40,10 @@ export interface AdviceWeights {
 
 /** The usual weights. */
 export const usualAdviceWeights: AdviceWeights = {
-  dial: 1,
-  idleSecond: 0.01,
+  dial: usualWeights.dial,
+  idleSecond: usualWeights.idleSecond,
   slowSecond: 500,
-  failure: 100,
+  failure: usualWeights.failure,
 };
 
 /** The figures of `report`. */
@@ -68,11 +69,11 @@ export function costPerSecond(
 ): number {
   const { openedPerSecond, meanIdle, p99Msecs, failedShare, isOverloaded } = outcome;
   if (isOverloaded) return Number.POSITIVE_INFINITY;
-  const slow = ((p99Msecs ?? 0) / 1_000) * (requestsPerSecond / 100) * weights.slowSecond;
-  return (
-    openedPerSecond * weights.dial +
-    meanIdle * weights.idleSecond +
-    slow +
-    failedShare * requestsPerSecond * weights.failure
-  );
+  const spending = {
+    dials: openedPerSecond,
+    idleSeconds: meanIdle,
+    waitSeconds: ((p99Msecs ?? 0) / 1_000) * (requestsPerSecond / 100),
+    failures: failedShare * requestsPerSecond,
+  };
+  return priceOf(spending, { ...weights, waitSecond: weights.slowSecond }).total;
 }
