@@ -54,6 +54,14 @@ export type { OriginPattern } from "./core/origin-pattern.ts";
 export type { ResendMode } from "./core/resend.ts";
 export type { RetireReason } from "./core/retire.ts";
 export type { Saturation } from "./core/saturation.ts";
+export type { TunedOption, TuningChange, TuningOutcome } from "./core/tuner.ts";
+export type {
+  Bounds,
+  Tuning,
+  TuningMode,
+  TuningOptions,
+  TuningWeights,
+} from "./core/tuning-options.ts";
 export type { HeaderFields, HeaderValue } from "./http1/request-head.ts";
 export type { ClientClock, ClockTimer } from "./net/clock.ts";
 export type { ConnectOptions, TlsOptions } from "./net/connect-options.ts";
@@ -78,6 +86,7 @@ export type {
   RequestQueued,
   RequestResend,
   RequestSent,
+  ServiceTuned,
 } from "./observe/messages.ts";
 export type {
   ClientStats,
@@ -92,6 +101,7 @@ export type {
   PoolTotals,
   ServiceStats,
   SocketCounts,
+  TuningStats,
 } from "./observe/stats.ts";
 export type {
   MarkedStats,

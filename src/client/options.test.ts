@@ -77,6 +77,13 @@ const refusedByClient = {
   queueTimeoutMsecs: durationAbove0,
   connectTimeoutMsecs: durationAbove0,
   saturationMsecs: durationAbove0,
+  // What is inside is checked in tuning-options.test.ts.
+  tuning: [
+    [null, "TypeError", "null"],
+    [true, "TypeError", "true"],
+    [["auto"], "TypeError", "an array"],
+    ["on", "RangeError", '"on"'],
+  ],
   headersTimeoutMsecs: durationAbove0,
   bodyTimeoutMsecs: durationAbove0,
   requestTimeoutMsecs: durationAbove0,

@@ -14,6 +14,7 @@ import {
   resolveOptions,
   wholeNumber,
 } from "../core/rules.ts";
+import { mergeTuning } from "../core/tuning-options.ts";
 import { type ClientClock, checkClock, systemClock } from "../net/clock.ts";
 import { type ConnectOptions, connectRules } from "../net/connect-options.ts";
 import type { ServiceOptions } from "./service-options.ts";
@@ -170,7 +171,14 @@ export function resolveLiveOptions(
     const message = `${where}: ${option} cannot be changed: ${words}`;
     throw new InvalidOptionError(option, "TypeError", message);
   }
-  const live = resolveOptions<Omit<ResolvedOptions, Lasting>>(liveRules, given, where, "", present);
+  const changed = resolveOptions<Omit<ResolvedOptions, Lasting>>(
+    liveRules,
+    given,
+    where,
+    "",
+    present,
+  );
+  const live = { ...changed, tuning: mergeTuning(present.tuning, given.tuning) };
   checkTogether(live, where);
   const { connect, clock, services } = present;
   return Object.freeze({ ...live, connect, clock, services });

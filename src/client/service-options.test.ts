@@ -63,6 +63,7 @@ const other: Omit<ServiceSettings, "maxTotalSockets"> = {
   queueTimeoutMsecs: 7,
   connectTimeoutMsecs: 8,
   saturationMsecs: 9,
+  tuning: "frozen",
   headersTimeoutMsecs: 10,
   bodyTimeoutMsecs: 11,
   requestTimeoutMsecs: 12,

@@ -22,6 +22,7 @@ import {
   resolveOptions,
   show,
 } from "../core/rules.ts";
+import { checkTuning, mergeTuning } from "../core/tuning-options.ts";
 import type { HeaderFields } from "../http1/request-head.ts";
 import { liveRules, type RequestTimeouts, type ResolvedOptions } from "./options.ts";
 
@@ -140,7 +141,9 @@ export function resolveServices(
 export function mergeService(given: ServiceOptions, change: LiveServiceOptions): ServiceOptions {
   requireObject(change, "options", "client.configureService()");
   const { lanes, ...others } = change;
-  const merged: ServiceOptions = merge(given, others);
+  const tuning =
+    given.tuning === undefined ? change.tuning : mergeTuning(given.tuning, change.tuning);
+  const merged: ServiceOptions = merge(given, { ...others, tuning });
   return lanes === undefined ? merged : { ...merged, lanes: mergeLanes(given.lanes, lanes) };
 }
 
@@ -212,7 +215,10 @@ function resolveService(
     laneFor: undefined,
   };
   const resolved = resolveOptions<ServiceTable>(serviceRules, given, where, `${path}.`, base);
-  const { origins, lanes, laneFor, ...settings } = resolved;
+  const { origins, lanes, laneFor, ...own } = resolved;
+  const tuning = mergeTuning(client.tuning, (given as ServiceOptions).tuning);
+  const settings = { ...own, tuning };
+  checkTuning(settings, where, `${path}.`);
   checkReady(settings, client.maxTotalSockets, path, where);
   const kept = mergeService({}, given as ServiceOptions);
   const common = {
@@ -227,12 +233,12 @@ function resolveService(
     return { ...common, origins: null, given: kept, holds: () => true };
   }
   const patterns = normalizeAll(origins, `${path}.origins`, where);
-  const own = new OriginPatterns(patterns);
+  const held = new OriginPatterns(patterns);
   return {
     ...common,
-    origins: own,
+    origins: held,
     given: { ...kept, origins: patterns },
-    holds: (origin) => own.has(origin),
+    holds: (origin) => held.has(origin),
   };
 }
 

@@ -9,6 +9,7 @@ import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
 import type { RetireReason } from "../core/retire.ts";
 import type { Saturation } from "../core/saturation.ts";
+import type { TuningChange } from "../core/tuner.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
 import { Alarm } from "../net/alarm.ts";
@@ -160,6 +161,11 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.observing.forConnections?.saturation(change, lane, this.clock());
     // Who listens may ask for more at once, and may throw.
     queueMicrotask(() => this.#report(change, lane));
+  }
+
+  tuned(change: TuningChange, now: Msecs): void {
+    this.#lookForObservers();
+    this.observing.forConnections?.tuned(change, now);
   }
 
   wakeAt(at: Msecs): void {

@@ -235,6 +235,11 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
       }
       const blocking = this.#blockingBudget(lane, now);
       if (blocking === null) {
+        const { tuner } = this.pool.service;
+        if (tuner !== null) {
+          if (this.pool.roster.idleCount > 0) tuner.wantedFresh(now);
+          else tuner.wanted(this.pool, now);
+        }
         this.#dial(now);
         hasDialed = true;
         continue;

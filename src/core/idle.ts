@@ -37,6 +37,12 @@ export class IdleConnections<R extends PendingRequest, T> {
     return Math.max(idleWindowMsecs(this.#known(this.hintMsecs)), 0);
   }
 
+  /** How long its server lets a connection be idle, in ms, as far as it is known, and whatever the options say. */
+  get serverWindowMsecs(): Msecs {
+    const keepAliveMsecs = Number.POSITIVE_INFINITY;
+    return Math.max(idleWindowMsecs({ ...this.#known(this.hintMsecs), keepAliveMsecs }), 0);
+  }
+
   /** False when a connection that carried nothing yet would be closed as soon as it is idle. */
   get canKeepSpare(): boolean {
     return idleWindowMsecs(this.#known(null)) > 0;
@@ -66,6 +72,7 @@ export class IdleConnections<R extends PendingRequest, T> {
       this.#pool.retire(connection, "client-closed", now); // those who wait cannot use it
       return;
     }
+    this.#pool.service.tuner?.rested(this.#pool, now);
     connection.usableUntil = this.#usableUntil(connection, now);
     this.#pool.roster.move(connection, connection.idleSince(now));
     this.#world.observer?.rested(connection, now);
@@ -118,6 +125,10 @@ export class IdleConnections<R extends PendingRequest, T> {
    */
   ended(connection: Connection<R, T>, since: Msecs, reason: RetireReason, now: Msecs): void {
     if (connection === this.scout) this.scout = null;
+    const { tuner } = this.#pool.service;
+    if (tuner !== null && !isForLimits(reason)) {
+      tuner.ended(this.#pool, since, isForOlder(reason), now);
+    }
     // Before its first request a server counts with another clock.
     if (connection.requestCount === 0) return;
     if (reason === "made-room") this.history.gaveUp(now - since);
@@ -240,4 +251,22 @@ export class IdleConnections<R extends PendingRequest, T> {
     const { learnedMsecs, roundTripMsecs } = this.history;
     return { keepAliveMsecs, hintMsecs, learnedMsecs, roundTripMsecs };
   }
+}
+
+/** Whether connections that were idle for longer would have ended with it, or before. */
+function isForOlder(reason: RetireReason): boolean {
+  switch (reason) {
+    case "server-closed":
+    case "total-limit":
+    case "made-room":
+    case "max-sockets":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Whether other values of `maxFreeSockets` and `keepAliveMsecs`, or a server that allows more, would have kept a connection. */
+function isForLimits(reason: RetireReason): boolean {
+  return reason === "idle-timeout" || reason === "idle-window" || reason === "max-free-sockets";
 }

@@ -10,6 +10,7 @@ import type { Pool } from "./pool.ts";
 import type { DialFacts } from "./port.ts";
 import type { RetireReason } from "./retire.ts";
 import type { Saturation } from "./saturation.ts";
+import type { TuningChange } from "./tuner.ts";
 
 /** The head of a response, as an observer is shown it. */
 export interface ObservedHead {
@@ -59,4 +60,6 @@ export interface Observer<R extends PendingRequest, T> {
   retired(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void;
   /** A lane has become saturated, or is not any more. */
   saturation(change: "saturated" | "relieved", lane: Saturation, now: Msecs): void;
+  /** Tuning has moved an option of a service. */
+  tuned(change: TuningChange, now: Msecs): void;
 }

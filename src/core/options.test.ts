@@ -176,6 +176,19 @@ const cases: { readonly [option in keyof CoreOptions]: Case<CoreOptions[option]>
     values: [200, 201],
     results: [[["saturated", 200]], []],
   },
+  tuning: {
+    does: "decides whether more is kept than was given, where that costs less",
+    scenario: (tuning) => {
+      const world = manualWorld({ tuning, maxFreeSockets: 1 });
+      for (let burst = 0; burst < 150; burst++) {
+        for (const request of world.acquireMany(4)) world.release(request);
+        world.advance(1_000);
+      }
+      return world.counts().idle;
+    },
+    values: ["off", "auto"],
+    results: [1, 4],
+  },
 };
 
 for (const [option, { does, scenario, values, results }] of Object.entries(cases)) {

@@ -3,6 +3,7 @@
  */
 import type { Msecs } from "./clock.ts";
 import { duration, invalidOption, ofType, oneOf, type Rules, wholeNumber } from "./rules.ts";
+import { checkTuning, type Tuning, tuningFault } from "./tuning-options.ts";
 
 /** Limits and habits of each pool. They apply per origin. */
 export interface PoolOptions {
@@ -35,6 +36,11 @@ export interface PoolOptions {
   readonly connectTimeoutMsecs: Msecs;
   /** A lane whose longest wait is this long, in ms, or that refuses requests, is reported as saturated. `Infinity` reports none. */
   readonly saturationMsecs: Msecs;
+  /**
+   * Whether `maxFreeSockets` and `keepAliveMsecs` move to where connections cost least: not (`off`), slowly and within bounds
+   * (`auto`), or not any more (`frozen`). An object sets the bounds: see `TuningOptions`.
+   */
+  readonly tuning: Tuning;
 }
 
 /** `PoolOptions` and what bounds all pools together. */
@@ -137,14 +143,21 @@ export const coreRules = {
     unit: "ms",
     doc: "report a lane as saturated in which requests wait for so long, or are refused",
   },
+  tuning: {
+    default: "off",
+    check: tuningFault,
+    unit: null,
+    doc: 'whether `maxFreeSockets` and `keepAliveMsecs` move by themselves: `"off"`, `"auto"`, `"frozen"`, or an object with bounds',
+  },
 } as const satisfies Rules<CoreOptions>;
 
 /**
  * Checks what no single row of the table can.
  *
- * @throws InvalidOptionError when more sockets would be held ready than may be kept.
+ * @throws InvalidOptionError when more sockets would be held ready than may be kept, or `tuning` has what is not allowed.
  */
 export function checkTogether(options: CoreOptions, where: string): void {
+  checkTuning(options, where);
   const most = Math.min(options.maxFreeSockets, options.maxSockets, options.maxTotalSockets);
   if (options.minFreeSockets <= most) return;
   const allowed = `at most ${most}, the least of maxFreeSockets, maxSockets and maxTotalSockets`;

@@ -23,6 +23,7 @@ import { resendAfter } from "./resend.ts";
 import type { RetireReason } from "./retire.ts";
 import { busy, Roster } from "./roster.ts";
 import type { Service } from "./service.ts";
+import type { ShadowIdle } from "./shadow-idle.ts";
 import type { PoolSite } from "./site.ts";
 import { Tally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
@@ -52,6 +53,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   lastUsed: number;
   /** Marked for a look by `settle`. */
   isTouched = false;
+  /** What would be idle under other limits; null while nobody looks. */
+  shadow: ShadowIdle | null = null;
   readonly #world: Pools<R, T>;
 
   constructor(world: Pools<R, T>, site: PoolSite, service: Service<R, T>) {
@@ -236,6 +239,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Keeps to the limits that its service has now: idle connections over them go at once, busy ones when they are released. */
   configure(now: Msecs): void {
+    if (this.service.tuner === null) this.shadow = null;
     this.#world.keepWithin(this.budget, now);
     this.idle.trim(now);
     for (const connection of this.roster.connections) {
@@ -285,7 +289,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.dialing.review(now);
     if (this.#isEmpty() && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
-      const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyPoolMsecs;
+      const emptyMsecs = emptyPoolMsecs + (this.service.tuner?.horizonMsecs ?? 0);
+      const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyMsecs;
       this.#world.timers.set(this, dropAt, now);
     }
   }
@@ -389,6 +394,8 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
     const { state } = connection;
     connection.lastIdleMsecs = state.kind === "idle" ? now - state.since : 0;
+    const { tuner } = this.service;
+    if (tuner !== null && state.kind === "idle") tuner.wanted(this, now);
     connection.leasedAt = now;
     if (connection.requestCount++ > 0) this.tally.usedAgain(connection.lastIdleMsecs);
     this.roster.move(connection, busy(leases));

@@ -70,7 +70,7 @@ export class Pools<R extends PendingRequest, T> {
     this.budget.line = new ArrivalLine();
     this.#policies = completePolicies(services, options);
     for (const policy of this.#policies) {
-      this.#services.set(policy.name, new Service(policy, this.budget));
+      this.#services.set(policy.name, new Service(policy, this));
     }
     this.#recount();
   }
@@ -249,11 +249,12 @@ export class Pools<R extends PendingRequest, T> {
     const changed = new Set<Service<R, T>>();
     this.#services.clear();
     for (const policy of policies) {
-      const service = before.get(policy.name) ?? new Service(policy, this.budget);
+      const service = before.get(policy.name) ?? new Service(policy, this);
       if (service.configure(policy)) changed.add(service);
       this.#services.set(policy.name, service);
     }
     const connections = () => pools.flatMap(({ roster }) => [...roster.connections]);
+    for (const each of before.values()) if (this.#services.get(each.name) !== each) each.end();
     for (const { budget } of [this, ...this.#services.values()]) budget.relist(connections);
     const moved: [Pool<R, T>, Handover<R, T>][] = [];
     for (const [index, pool] of pools.entries()) {
@@ -280,6 +281,7 @@ export class Pools<R extends PendingRequest, T> {
   close(now: Msecs): void {
     this.isClosing = true;
     for (const pool of this.#byKey.values()) pool.close(now);
+    for (const service of this.#services.values()) service.end();
     this.#settle(now);
   }
 
@@ -288,6 +290,7 @@ export class Pools<R extends PendingRequest, T> {
     this.isClosing = true;
     this.#isDestroyed = true;
     for (const pool of this.#byKey.values()) pool.destroy("client-closed", now);
+    for (const service of this.#services.values()) service.end();
     this.#settle(now);
   }
 

@@ -8,6 +8,7 @@ import type { KeeplineError } from "./errors.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { RetireReason } from "./retire.ts";
 import type { Saturation } from "./saturation.ts";
+import type { TuningChange } from "./tuner.ts";
 
 /** The driver of the core: sockets in production, a script in tests and simulation. */
 export interface Port<R extends PendingRequest, T> {
@@ -21,6 +22,8 @@ export interface Port<R extends PendingRequest, T> {
   retire(connection: Connection<R, T>, reason: RetireReason, now: Msecs): void;
   /** A lane has become saturated, or is not any more. */
   saturation(change: "saturated" | "relieved", lane: Saturation): void;
+  /** Tuning has moved an option of a service. */
+  tuned(change: TuningChange, now: Msecs): void;
   /** Call `tick` at this instant, instead of at any later one named before. */
   wakeAt(at: Msecs): void;
   /** An event came that cannot be: a defect. Tests throw; production reports and goes on. */

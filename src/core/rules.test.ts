@@ -128,6 +128,12 @@ const cases: {
   queueTimeoutMsecs: durationCases("above 0", [], [0, -1]),
   connectTimeoutMsecs: durationCases("above 0", [], [0, -1]),
   saturationMsecs: durationCases("above 0", [], [0, -1]),
+  tuning: {
+    allowed: '"off" or "auto" or "frozen", or an object with more',
+    good: ["off", "auto", "frozen", {}],
+    wrongType: [1, null, true, []],
+    outOfRange: ["Auto", "", "on"],
+  },
 };
 
 function countCases(least: number, good: readonly number[], outOfRange: readonly number[]) {

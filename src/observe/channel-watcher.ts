@@ -9,6 +9,7 @@ import type { ObservedHead, ObservedLeak } from "../core/observer.ts";
 import type { DialFacts } from "../core/port.ts";
 import type { RetireReason } from "../core/retire.ts";
 import type { Saturation } from "../core/saturation.ts";
+import type { TuningChange } from "../core/tuner.ts";
 import { hasListener, publish } from "./channels.ts";
 import type { ErrorSummary } from "./messages.ts";
 import type { Watcher } from "./observing.ts";
@@ -237,6 +238,11 @@ export class ChannelWatcher implements Watcher {
   saturation(change: "saturated" | "relieved", lane: Saturation, now: Msecs): void {
     const name = `lane:${change}` as const;
     if (hasListener(name)) publish(name, { at: now, clientId: this.#clientId, ...lane });
+  }
+
+  tuned(change: TuningChange, now: Msecs): void {
+    if (!hasListener("service:tuned")) return;
+    publish("service:tuned", { at: now, clientId: this.#clientId, ...change });
   }
 }
 

@@ -21,6 +21,7 @@ const idle = channel("keepline:connection:idle");
 const retired = channel("keepline:connection:retired");
 const saturated = channel("keepline:lane:saturated");
 const relieved = channel("keepline:lane:relieved");
+const tuned = channel("keepline:service:tuned");
 
 /** The channels by event. */
 export const channels: Readonly<Record<EventName, Channel>> = {
@@ -39,6 +40,7 @@ export const channels: Readonly<Record<EventName, Channel>> = {
   "connection:retired": retired,
   "lane:saturated": saturated,
   "lane:relieved": relieved,
+  "service:tuned": tuned,
 };
 
 /**
@@ -60,7 +62,8 @@ export function isListenedTo(): boolean {
     idle.hasSubscribers ||
     retired.hasSubscribers ||
     saturated.hasSubscribers ||
-    relieved.hasSubscribers
+    relieved.hasSubscribers ||
+    tuned.hasSubscribers
   );
 }
 

@@ -5,6 +5,7 @@
 import type { Msecs } from "../core/clock.ts";
 import type { RetireReason } from "../core/retire.ts";
 import type { Saturation } from "../core/saturation.ts";
+import type { TuningChange } from "../core/tuner.ts";
 
 /** What every message has. */
 export interface EventMessage {
@@ -162,6 +163,9 @@ export interface ConnectionRetired extends ConnectionMessage {
 /** `lane:saturated` and `lane:relieved`. */
 export interface LaneMessage extends EventMessage, Saturation {}
 
+/** `service:tuned`: tuning has moved `maxFreeSockets` or `keepAliveMsecs`. */
+export interface ServiceTuned extends EventMessage, TuningChange {}
+
 /** Every event with its message. The channel of `request:created` is `keepline:request:created`. */
 export interface KeeplineEvents {
   "request:created": RequestCreated;
@@ -179,6 +183,7 @@ export interface KeeplineEvents {
   "connection:retired": ConnectionRetired;
   "lane:saturated": LaneMessage;
   "lane:relieved": LaneMessage;
+  "service:tuned": ServiceTuned;
 }
 
 /** The name of an event. */

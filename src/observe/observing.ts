@@ -7,6 +7,7 @@ import type { ObservedHead, ObservedLeak, Observer } from "../core/observer.ts";
 import type { DialFacts } from "../core/port.ts";
 import type { RetireReason } from "../core/retire.ts";
 import type { Saturation } from "../core/saturation.ts";
+import type { TuningChange } from "../core/tuner.ts";
 import type { Http1Connection } from "../http1/connection.ts";
 import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
 import { ChannelWatcher } from "./channel-watcher.ts";
@@ -29,6 +30,7 @@ export interface Watcher {
   rested?(lease: HttpLease, now: Msecs): void;
   retired?(lease: HttpLease, reason: RetireReason, now: Msecs): void;
   saturation?(change: "saturated" | "relieved", lane: Saturation, now: Msecs): void;
+  tuned?(change: TuningChange, now: Msecs): void;
 }
 
 let lastClientId = 0;
@@ -165,6 +167,10 @@ export class Observing implements Observer<ConnectionUser, Http1Connection> {
 
   saturation(change: "saturated" | "relieved", lane: Saturation, now: Msecs): void {
     for (const each of this.#watchers) each.saturation?.(change, lane, now);
+  }
+
+  tuned(change: TuningChange, now: Msecs): void {
+    for (const each of this.#watchers) each.tuned?.(change, now);
   }
 
   #turnChannels(isOn: boolean): void {

@@ -33,6 +33,7 @@ test("a client that did nothing has no origins", () => {
         pending: 0,
         maxTotalSockets: null,
         highWater: { open: 0, pending: 0 },
+        tuning: { mode: "off", maxFreeSockets: 256, keepAliveMsecs: 5_000, changes: 0 },
         totals: {
           requests: 0,
           opened: 0,

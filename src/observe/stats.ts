@@ -12,6 +12,7 @@ import type { Pools } from "../core/pools.ts";
 import { type RetireReason, retireReasons } from "../core/retire.ts";
 import type { Service } from "../core/service.ts";
 import type { LaneTally, Tally } from "../core/tally.ts";
+import type { TuningMode } from "../core/tuning-options.ts";
 import { lanesTally, serviceTally } from "./totals.ts";
 
 /** Sockets by what they do now. `open` is the sum of the others. */
@@ -51,9 +52,21 @@ export interface ServiceStats {
     /** The most requests that waited at once. */
     readonly pending: number;
   };
+  readonly tuning: TuningStats;
   /** What its origins count together, with those whose pools are gone. */
   readonly totals: PoolTotals;
   readonly lanes: Readonly<Record<string, LaneTotals>>;
+}
+
+/** The options that tuning moves, with the values in use. */
+export interface TuningStats {
+  readonly mode: TuningMode;
+  /** Null stands for no limit. */
+  readonly maxFreeSockets: number | null;
+  /** Null stands for no limit. A shorter idle window of an origin wins: see `idleWindowMsecs`. */
+  readonly keepAliveMsecs: Msecs | null;
+  /** Times that one of them was moved; from 0 again when tuning was off. */
+  readonly changes: number;
 }
 
 /** One lane of a service, over all its origins, with those whose pools are gone. */
@@ -215,6 +228,7 @@ function serviceOf<R extends PendingRequest, T>(
     pending,
     maxTotalSockets: finite(budget.limit),
     highWater: { open: budget.mostOpen, pending: mostPending },
+    tuning: tuningStats(service),
     totals: totalsOf(counted.tally, counted.allLanes),
     lanes: Object.fromEntries(
       [...lanes.values()].map((lane) => {
@@ -225,6 +239,15 @@ function serviceOf<R extends PendingRequest, T>(
         return [lane.name, { ...totals, highWater: { ...highWater }, timings: laneTimings(tally) }];
       }),
     ),
+  };
+}
+
+function tuningStats<R extends PendingRequest, T>({ tuning, options }: Service<R, T>): TuningStats {
+  return {
+    mode: tuning?.policy.mode ?? "off",
+    maxFreeSockets: finite(options.maxFreeSockets),
+    keepAliveMsecs: finite(options.keepAliveMsecs),
+    changes: tuning?.changeCount ?? 0,
   };
 }
 

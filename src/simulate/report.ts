@@ -6,7 +6,7 @@ import type { Msecs } from "../core/clock.ts";
 import { type Durations, FineHistogram } from "./histogram.ts";
 import type { LaneTally, OriginModel } from "./model.ts";
 import type { TimeSeries } from "./series.ts";
-import { beginAt, type VirtualWorld } from "./world.ts";
+import { beginAt, type TimedChange, type VirtualWorld } from "./world.ts";
 
 /** What became of some requests. */
 export interface RequestCounts {
@@ -71,6 +71,8 @@ export interface SimulationReport extends RequestCounts {
     readonly sockets: SocketCounts;
   })[];
   readonly series: TimeSeries;
+  /** What `tuning: "auto"` has moved, warm-up included: the first 1,000 moves. Absent where no service is tuned. */
+  readonly tuned?: readonly TimedChange[];
   /** Lines of traces that could not be read, and were skipped. */
   readonly skippedLines: number;
 }
@@ -85,6 +87,7 @@ export function reportOf(
   const simulatedMsecs = Math.max(world.now - Math.max(countFrom, beginAt), 0);
   const models = [...world.models.values()];
   const tallies = models.flatMap((each) => [...each.lanes.values()]);
+  const isTuned = [...world.pools.services].some((each) => each.tuner !== null);
   const byLane = new Map<string, LaneTally[]>();
   for (const tally of tallies) {
     const key = `${tally.service}\0${tally.lane}`;
@@ -113,6 +116,7 @@ export function reportOf(
       sockets: socketsOf([each], simulatedMsecs),
     })),
     series: world.meter.series.summary,
+    ...(isTuned ? { tuned: world.changes } : {}),
     skippedLines,
   };
 }

@@ -11,6 +11,7 @@ import type { CoreOptions } from "../core/options.ts";
 import { Pools } from "../core/pools.ts";
 import type { Port } from "../core/port.ts";
 import type { RetireReason } from "../core/retire.ts";
+import type { TuningChange } from "../core/tuner.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Feed } from "./feed.ts";
 import { Meter } from "./meter.ts";
@@ -51,6 +52,15 @@ export type Pause =
   /** More requests wait than allowed. */
   | "overloaded";
 
+/** A move of tuning. */
+export interface TimedChange extends TuningChange {
+  /** From the beginning of the simulation on. */
+  readonly atMsecs: Msecs;
+}
+
+/** So many are kept. */
+const mostChanges = 1_000;
+
 /** What a world needs. */
 export interface WorldSettings {
   readonly options: CoreOptions;
@@ -72,6 +82,8 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   /** All origins that had a request. */
   readonly models = new Map<string, OriginModel>();
   readonly meter: Meter;
+  /** Moves of `tuning: "auto"`, the first ones. */
+  readonly changes: TimedChange[] = [];
   /** Requests that wait, and that are under way. */
   pending = 0;
   active = 0;
@@ -230,6 +242,10 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   }
 
   saturation(): void {}
+
+  tuned(change: TuningChange, now: Msecs): void {
+    if (this.changes.length < mostChanges) this.changes.push({ atMsecs: now - beginAt, ...change });
+  }
 
   wakeAt(at: Msecs): void {
     if (at < this.#wakeAt) this.#wakeAt = at;

@@ -320,6 +320,29 @@ const behaviours = {
       [{ saturationMsecs: Number.POSITIVE_INFINITY }, []],
     ],
   },
+  tuning: {
+    decides: "whether more idle sockets are kept than was given, where that costs less",
+    story: async (t, options) => {
+      const clock = new ManualClock();
+      const server = await holdingServer(t);
+      const client = makeClient(t, { maxFreeSockets: 1, ...options, clock });
+      for (let burst = 0; burst < 5; burst++) {
+        const requests = [1, 2, 3].map(() => outcomeOf(client.request(server.origin)));
+        const arrived = [await server.next(), await server.next(), await server.next()];
+        for (const { response } of arrived) response.end();
+        await Promise.all(requests);
+        clock.advance(200);
+        await turn();
+      }
+      const { idle } = statsOf(client).sockets;
+      return { idle, isEnough: client.stats().services.some((each) => each.tuning.changes > 0) };
+    },
+    outcomes: [
+      [{}, { idle: 1, isEnough: false }],
+      [{ tuning: "frozen" }, { idle: 1, isEnough: false }],
+      [{ tuning: { maxFreeSockets: [1, 3], intervalMsecs: 200 } }, { idle: 3, isEnough: true }],
+    ],
+  },
   headersTimeoutMsecs: {
     decides: "how long the response head may take",
     story: async (t, options) => {

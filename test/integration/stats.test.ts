@@ -55,6 +55,7 @@ test("stats are plain JSON of the documented shape", async (t) => {
       pending: 0,
       maxTotalSockets: null,
       highWater: { open: 1, pending: 1 },
+      tuning: { mode: "off", maxFreeSockets: 256, keepAliveMsecs: 5_000, changes: 0 },
       totals: {
         requests: 1,
         opened: 1,

@@ -8,6 +8,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LaneOptions } from "../../src/core/lane-options.ts";
 import type { CoreOptions } from "../../src/core/options.ts";
+import type { Tuning } from "../../src/core/tuning-options.ts";
 import { yieldAfterMsecs } from "../support/core-invariants.ts";
 import { fc } from "../support/fast-check.ts";
 import {
@@ -61,6 +62,12 @@ const options: fc.Arbitrary<CoreOptions> = fc
     queueTimeoutMsecs: fc.constantFrom(never, never, 20, 150.5, 2_000),
     connectTimeoutMsecs: fc.constantFrom(never, 10, 100, 1_000),
     saturationMsecs: fc.constantFrom(1_000, never, 150.5),
+    tuning: fc.constantFrom<Tuning>("off", "off", "frozen", {
+      maxFreeSockets: [1, 4],
+      keepAliveMsecs: [1, 5_000],
+      intervalMsecs: 100,
+      weights: { idleSecond: 5 },
+    }),
   })
   .map((drawn): CoreOptions => {
     const most = Math.min(drawn.maxFreeSockets, drawn.maxSockets, drawn.maxTotalSockets);

@@ -180,6 +180,12 @@ export class CoreInvariants {
         budget.open <= budget.limit || idle.length === 0,
         "an idle socket over a service's limit",
       );
+      const { tuning, tuner, options } = service;
+      if (tuning !== null) deadlines.push(tuning);
+      if (tuner === null) continue;
+      const { maxFreeSockets, keepAliveMsecs } = tuner.policy;
+      holds(isWithin(maxFreeSockets, options.maxFreeSockets), "maxFreeSockets out of its bounds");
+      holds(isWithin(keepAliveMsecs, options.keepAliveMsecs), "keepAliveMsecs out of its bounds");
     }
     this.#checkClaims();
     const waiting = world.requests.filter((each) => each.outcome === null).length;
@@ -635,4 +641,8 @@ function equal(actual: unknown, expected: unknown, what: string): void {
 
 function brief(value: unknown): string {
   return typeof value === "object" && value !== null ? value.constructor.name : String(value);
+}
+
+function isWithin([least, most]: readonly [number, number], value: number): boolean {
+  return value >= least && value <= most;
 }

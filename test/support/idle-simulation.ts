@@ -199,6 +199,7 @@ export class IdleSimulation {
         this.#holder.delete(connection);
         connection.transport = null;
       },
+      tuned: () => {},
       saturation: () => {},
       wakeAt: (at) => {
         this.#wakeAt = Math.min(this.#wakeAt, at);

@@ -30,6 +30,7 @@ import type { FailedAttempt, ResendRefusal } from "../../src/core/resend.ts";
 import type { RetireReason } from "../../src/core/retire.ts";
 import { type Given, resolveOptions } from "../../src/core/rules.ts";
 import type { Saturation } from "../../src/core/saturation.ts";
+import type { TuningChange } from "../../src/core/tuner.ts";
 import { CoreInvariants } from "./core-invariants.ts";
 
 export const defaultOrigin = "http://a.test";
@@ -192,6 +193,8 @@ export class ManualWorld {
   readonly warmers: ManualWarmer[] = [];
   readonly saturations: { readonly change: "saturated" | "relieved"; readonly lane: Saturation }[] =
     [];
+  /** What tuning has moved. */
+  readonly changes: TuningChange[] = [];
   /** The request of the `acquire` or `fail` under way: what it gets now, it gets without waiting. */
   acquiring: ManualRequest | null = null;
   /** When the core wants its next `tick`. */
@@ -477,6 +480,9 @@ export class ManualWorld {
       },
       saturation: (change, lane) => {
         this.saturations.push({ change, lane });
+      },
+      tuned: (change) => {
+        this.changes.push(change);
       },
       wakeAt: (at) => {
         this.wakeAt = Math.min(this.wakeAt, at);

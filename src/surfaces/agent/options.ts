@@ -104,5 +104,5 @@ export function coreOptionsOf(settings: AgentSettings): CoreOptions {
   const { tcpKeepAliveMsecs: _, agentKeepAliveTimeoutBuffer: __, ...core } = settings;
   // `keepAlive: false` of the core ends a connection after each request; Node's hands it on to those who wait.
   if (core.keepAlive) return core;
-  return { ...core, keepAlive: true, keepAliveMsecs: 0, minFreeSockets: 0 };
+  return { ...core, keepAlive: true, keepAliveMsecs: 0, minFreeSockets: 0, tuning: "off" };
 }
