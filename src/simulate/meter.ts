@@ -1,9 +1,20 @@
 /**
- * What is measured of a virtual world as its time goes by: from the end of the warm-up on, and nothing before.
+ * What is measured of a virtual world as its time goes by: from the end of the warm-up on, and nothing before; but moves of
+ * tuning from the beginning on.
  */
 import type { Msecs } from "../core/clock.ts";
+import type { TuningChange } from "../core/tuner.ts";
 import type { Wire } from "./model.ts";
 import { Series } from "./series.ts";
+
+/** A move of tuning. */
+export interface TimedChange extends TuningChange {
+  /** From the beginning of the simulation on. */
+  readonly atMsecs: Msecs;
+}
+
+/** So many are kept. */
+const mostChanges = 1_000;
 
 /** Measures one world. */
 export class Meter {
@@ -14,6 +25,8 @@ export class Meter {
   mostOpen = 0;
   mostIdle = 0;
   mostPending = 0;
+  /** Moves of `tuning: "auto"`, the first ones. */
+  readonly changes: TimedChange[] = [];
   readonly #countFrom: Msecs;
 
   /** A world that begins at `beginAt`, of which is counted what comes from `countFrom` on, in so many `points` of time at least. */
@@ -33,6 +46,11 @@ export class Meter {
     if (open > this.mostOpen) this.mostOpen = open;
     if (idle > this.mostIdle) this.mostIdle = idle;
     if (pending > this.mostPending) this.mostPending = pending;
+  }
+
+  /** Tuning has moved a value. */
+  tuned(change: TuningChange, atMsecs: Msecs): void {
+    if (this.changes.length < mostChanges) this.changes.push({ atMsecs, ...change });
   }
 
   /** `wire` is idle no more, if it was. */

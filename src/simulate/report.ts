@@ -4,9 +4,10 @@
  */
 import type { Msecs } from "../core/clock.ts";
 import { type Durations, FineHistogram } from "./histogram.ts";
+import type { TimedChange } from "./meter.ts";
 import type { LaneTally, OriginModel } from "./model.ts";
 import type { TimeSeries } from "./series.ts";
-import { beginAt, type TimedChange, type VirtualWorld } from "./world.ts";
+import { beginAt, type VirtualWorld } from "./world.ts";
 
 /** What became of some requests. */
 export interface RequestCounts {
@@ -116,7 +117,7 @@ export function reportOf(
       sockets: socketsOf([each], simulatedMsecs),
     })),
     series: world.meter.series.summary,
-    ...(isTuned ? { tuned: world.changes } : {}),
+    ...(isTuned ? { tuned: world.meter.changes } : {}),
     skippedLines,
   };
 }

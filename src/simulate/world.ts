@@ -52,15 +52,6 @@ export type Pause =
   /** More requests wait than allowed. */
   | "overloaded";
 
-/** A move of tuning. */
-export interface TimedChange extends TuningChange {
-  /** From the beginning of the simulation on. */
-  readonly atMsecs: Msecs;
-}
-
-/** So many are kept. */
-const mostChanges = 1_000;
-
 /** What a world needs. */
 export interface WorldSettings {
   readonly options: CoreOptions;
@@ -82,8 +73,6 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   /** All origins that had a request. */
   readonly models = new Map<string, OriginModel>();
   readonly meter: Meter;
-  /** Moves of `tuning: "auto"`, the first ones. */
-  readonly changes: TimedChange[] = [];
   /** Requests that wait, and that are under way. */
   pending = 0;
   active = 0;
@@ -244,7 +233,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
   saturation(): void {}
 
   tuned(change: TuningChange, now: Msecs): void {
-    if (this.changes.length < mostChanges) this.changes.push({ atMsecs: now - beginAt, ...change });
+    this.meter.tuned(change, now - beginAt);
   }
 
   wakeAt(at: Msecs): void {
@@ -430,10 +419,7 @@ export class VirtualWorld implements Port<SimRequest, Wire> {
     const { loop } = request;
     this.active--;
     this.pools.timers.clear(request.whole);
-    if (loop !== null) {
-      const at = this.now + loop.think(loop.random);
-      this.#events.push(at, asks, loop);
-    }
+    if (loop !== null) this.#events.push(this.now + loop.think(loop.random), asks, loop);
     request.reset();
     this.#spare.push(request);
   }
