@@ -1,5 +1,5 @@
-// All scenarios in their order, and with which settings they take their turn when all are run: about a quarter of an
-// hour together. What is not named here has its usual value.
+// All scenarios in their order, and with which settings they take their turn when all are run: about half an hour
+// together. What is not named here has its usual value.
 
 import * as burst from "./scenarios/burst.mjs";
 import * as extras from "./scenarios/extras.mjs";
@@ -35,11 +35,17 @@ export const scenarios = {
 };
 
 export const shortSettings = {
-  get: { rounds: 20 },
-  surfaces: { rounds: 20 },
+  get: { rounds: 5 },
+  https: { rounds: 5 },
+  post: { rounds: 5 },
+  headers: { rounds: 5 },
+  body: { rounds: 5 },
+  sockets: { rounds: 5 },
+  sequence: { rounds: 5 },
+  surfaces: { rounds: 5 },
   burst: { rounds: 5 },
   transfer: { rounds: 2, megabytes: 1_000 },
   queue: { rounds: 1, requests: 50_000, only: ["raw-queue", "keepline", "undici-pool"] },
-  origins: { rounds: 2, requests: 30_000 },
+  origins: { rounds: 4, requests: 30_000 },
   neighbour: { rounds: 1 },
 };

@@ -1,6 +1,6 @@
 // What the scenarios have in common that let clients make small requests over reused sockets: each client in a process
-// of its own, in turn, to one origin. Rounds are many and short: whatever else the machine does then hits all clients of a
-// round, or few rounds.
+// of its own, in turn, to one origin. Rounds are as long as it takes to be under steady load again: a process that has just been idle has
+// a small heap and cold caches, and its first thousands of requests take up to half as much again.
 
 import { oneOf, someOf, whole } from "./options.mjs";
 import { start } from "./processes.mjs";
@@ -9,7 +9,7 @@ import { kinds, openSite, usualKind } from "./site.mjs";
 import { count, figure, range } from "./table.mjs";
 
 /** The options of such a scenario, with its own usual values and clients. */
-export const loadOptions = ({ rounds = 30, requests = 1_000, sockets = 50, clients }) => ({
+export const loadOptions = ({ rounds = 9, requests = 20_000, sockets = 50, clients }) => ({
   rounds: whole(1, 100, rounds, "rounds, after one that warms up"),
   requests: whole(1, 1_000_000, requests, "requests of each client in a round"),
   sockets: whole(1, 2_000, sockets, "sockets of each client, all in use"),

@@ -92,7 +92,7 @@ export function help(scenarios, name) {
     "",
     "Examples",
     ...pairs([
-      ["npm run bench", "all of them, about a quarter of an hour"],
+      ["npm run bench", "all of them, about half an hour"],
       ...shown.flatMap(([, { examples }]) => examples),
     ]),
   ].join("\n");

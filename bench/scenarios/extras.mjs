@@ -8,8 +8,8 @@ const clients = ["keepline", "keepline-lanes", "keepline-stats"];
 
 export const title = "lanes and statistics";
 export const summary = "CPU time of a small GET with lanes, and while stats() are read";
-export const options = loadOptions({ rounds: 60, clients });
-export const examples = [["npm run bench -- extras", "half a minute"]];
+export const options = loadOptions({ rounds: 15, clients });
+export const examples = [["npm run bench -- extras", "about a minute"]];
 
 export const measure = (settings) => measureLoad(settings);
 

@@ -7,6 +7,7 @@ import { someOf, whole } from "../options.mjs";
 import { say, start } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, count, figure, range } from "../table.mjs";
+import { target } from "../targets.mjs";
 
 const clients = ["raw", "keepline", "undici-agent", "node-http"];
 /** What a process has open beside its sockets. */
@@ -84,6 +85,14 @@ export async function measure(settings) {
   const before = opened?.before ?? null;
   return { results, early, dropped: dropped && { ...dropped, before } };
 }
+
+/** What keepline holds itself to: the baseline has as many connections and URLs, which costs raw sockets as much more as well. */
+export const targets = ({ results }) =>
+  target(
+    "many origins, to one with as many connections",
+    results.find(({ key, kind }) => key === "keepline" && kind === "many")?.toTurns?.median ?? null,
+    1.15,
+  );
 
 const ratioOrNull = (answers, others) =>
   others === null ? null : ratioOf(answers, others, "cpuMicros");

@@ -8,8 +8,8 @@ const clients = ["raw", "keepline", "undici-pool", "undici-agent", "node-http", 
 
 export const title = "one socket, one request after another";
 export const summary = "latency of small GETs on one socket, one after another";
-export const options = loadOptions({ requests: 500, sockets: 1, clients });
-export const examples = [["npm run bench -- sequence", "half a minute"]];
+export const options = loadOptions({ requests: 5_000, sockets: 1, clients });
+export const examples = [["npm run bench -- sequence", "about a minute"]];
 
 export const measure = (settings) => measureLoad(settings, { isTimed: true });
 

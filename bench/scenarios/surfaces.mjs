@@ -18,7 +18,7 @@ export const title = "under other clients";
 export const summary = "node:http, fetch and undici with keepline under them, beside themselves";
 export const options = loadOptions({ clients });
 export const examples = [
-  ["npm run bench -- surfaces", "about a minute"],
+  ["npm run bench -- surfaces", "about two minutes"],
   ["npm run bench -- surfaces --only keepline-fetch,fetch", ""],
 ];
 

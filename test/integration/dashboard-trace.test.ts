@@ -141,13 +141,13 @@ test("advise --from advises for the service that does most, beginning with the o
   const { code, out, err } = await run("--from", url, "--for", "1s", "--requests", "60");
   assert.equal(code, 0, out);
   assert.match(err, /for service shop, which had \d+ of \d+ requests; --service-name/);
-  assert.match(out, /maxFreeSockets 1 → [7-9]: churn/);
+  assert.match(out, /maxFreeSockets 1 → ([3-9]|\d\d): churn/);
   assert.match(out, /services: \{\n {4}shop: \{/);
   const named = await run("--from", url, "--for", "1s", "--service-name", "default", "--json");
   assert.equal(named.code, 0, named.out);
   const found = JSON.parse(named.out) as Advice;
   assert.equal(found.present.values.maxSockets, 9);
-  assert.ok(found.evidence.requests <= 12, `${found.evidence.requests} of the other service alone`);
+  assert.ok(found.evidence.requests <= 40, `${found.evidence.requests} of the other service alone`);
   const none = await run("--from", url, "--for", "1s", "--service-name", "nothing");
   assert.deepEqual(
     [none.code, /no request was of service nothing; there are/.test(none.out)],
