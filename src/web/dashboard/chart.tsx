@@ -5,8 +5,8 @@
 import { useRef } from "preact/hooks";
 import type uPlot from "uplot";
 import type { Point } from "../../dashboard/history.ts";
+import { Numbers } from "../numbers.tsx";
 import { Plot } from "../plot.tsx";
-import { Scroll } from "../scroll.tsx";
 import type { Shown } from "./page.tsx";
 import { clock } from "./view.ts";
 
@@ -98,35 +98,16 @@ function ChartTable({ title, points, series, show }: Omit<Props, "shown">) {
   const step = Math.max(1, Math.ceil(points.length / tableRows));
   const rows = points.filter((_, index) => (points.length - 1 - index) % step === 0).reverse();
   return (
-    <details class="behind">
-      <summary>
-        Numbers<span class="hidden"> of {title}</span>
-      </summary>
-      <Scroll label={`Numbers of ${title}`}>
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Time</th>
-              {series.map(({ label }) => (
-                <th key={label} scope="col">
-                  {label}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((point) => (
-              <tr key={point.at}>
-                <th scope="row">{clock(point.at)}</th>
-                {series.map(({ label, of }) => (
-                  <td key={label}>{show(of(point))}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </Scroll>
-    </details>
+    <Numbers
+      title={title}
+      by="Time"
+      labels={series.map(({ label }) => label)}
+      rows={rows.map((point) => ({
+        key: point.at,
+        name: clock(point.at),
+        values: series.map(({ of }) => show(of(point))),
+      }))}
+    />
   );
 }
 

@@ -5,8 +5,8 @@
 import uPlot from "uplot";
 import type { RunReport, TimelineSlot } from "../../cli/load/report.ts";
 import { count, span } from "../../cli/numbers.ts";
+import { Numbers } from "../numbers.tsx";
 import { Plot } from "../plot.tsx";
-import { Scroll } from "../scroll.tsx";
 import { colourAt } from "./swatch.tsx";
 
 const height = 200;
@@ -132,35 +132,16 @@ function TimeChart({ title, lines, show, most }: ChartProps) {
           cursor: { drag: { x: false, y: false }, sync: { key: "time" } },
         })}
       />
-      <details class="behind">
-        <summary>
-          Numbers<span class="hidden"> of {title}</span>
-        </summary>
-        <Scroll label={`Numbers of ${title}`}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">From</th>
-                {lines.map(({ label }) => (
-                  <th key={label} scope="col">
-                    {label}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {[...data[0]].map((at, row) => (
-                <tr key={at}>
-                  <th scope="row">{span(at * 1_000)}</th>
-                  {lines.map(({ label }, line) => (
-                    <td key={label}>{shown(data[line + 1]?.[row])}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </Scroll>
-      </details>
+      <Numbers
+        title={title}
+        by="From"
+        labels={lines.map(({ label }) => label)}
+        rows={[...data[0]].map((at, row) => ({
+          key: at,
+          name: span(at * 1_000),
+          values: lines.map((_, line) => shown(data[line + 1]?.[row])),
+        }))}
+      />
     </figure>
   );
 }
