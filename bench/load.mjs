@@ -1,6 +1,6 @@
 // What the scenarios have in common that let clients make small requests over reused sockets: each client in a process
 // of its own, in turn, to one origin. Rounds are as long as it takes to be under steady load again: a process that has just been idle has
-// a small heap and cold caches, and its first thousands of requests take up to half as much again.
+// a small heap and cold caches, and its first thousands of requests take about a third as much again.
 
 import { oneOf, someOf, whole } from "./options.mjs";
 import { start } from "./processes.mjs";

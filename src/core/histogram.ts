@@ -4,8 +4,8 @@
  * fall. `perf_hooks` has one, but the core imports nothing, and the smallest of those takes 25 KB at 1 % (times 10,000
  * origins).
  *
- * Of many origins there are many histograms, which have left the caches when a request ends: to wait for each took a tenth of a
- * request. So what is recorded is noted first, and counted with others, whose memory is then fetched at the same time.
+ * Of many origins there are many histograms, which have left the caches when a request ends: to wait for each in turn took a
+ * twentieth of a request. So what is recorded is noted first, and counted with others, whose memory is then fetched at the same time.
  * Invariant: whoever asks is told of all that was recorded.
  */
 import type { Msecs } from "./clock.ts";
@@ -19,7 +19,7 @@ const sumAt = 0;
 const maxAt = 1;
 const firstBucketAt = 2;
 
-/** So many are noted before they are counted: that takes some ten µs. */
+/** So many are noted before they are counted. */
 const mostNoted = 256;
 /** What was recorded and is not counted yet: where, and how long. */
 const notedFor: Histogram[] = [];
