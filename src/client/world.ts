@@ -12,6 +12,8 @@ import type { Saturation } from "../core/saturation.ts";
 import type { TuningChange } from "../core/tuner.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
+import { Outbox } from "../http1/outbox.ts";
+import type { TurnListener } from "../http1/turn.ts";
 import { Alarm } from "../net/alarm.ts";
 import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
@@ -38,6 +40,7 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   services: ReadonlyMap<string, ResolvedService>;
   readonly #report: SaturationListener;
   readonly #alarm: Alarm;
+  readonly #outbox: Outbox;
   /** Requests and warm-ups under way. */
   #activeCount = 0;
   /** Of these, requests whose response waits for the program to read it. */
@@ -52,6 +55,7 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.clock = readerOf(options.clock);
     this.observing = new Observing(this.clock);
     this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
+    this.#outbox = new Outbox(this.clock);
     this.dialer = new Dialer(options.connect, this.clock);
     this.pools = new Pools(options, this, Math.random, [...this.services.values()]);
   }
@@ -103,6 +107,11 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.#activeCount--;
     this.#hold();
     if (this.#activeCount === 0 && this.pools.isClosing) this.#closed();
+  }
+
+  /** A request that is under way alone has nothing to wait for. */
+  gather(connection: TurnListener, now: Msecs): boolean {
+    return this.#activeCount > 1 && this.#outbox.gather(connection, now);
   }
 
   /** A response waits for the program to read it: a program that never will must still be able to end. */

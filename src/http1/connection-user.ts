@@ -17,11 +17,6 @@ export abstract class ConnectionUser extends PendingRequest {
   abstract readonly target: string;
   /** It has the lease of `connection`. */
   abstract use(connection: Http1Connection, now: Msecs): void;
-  /** It is sent with all others of this turn of the event loop, rather than by itself. */
-  get sendsAtEndOfTurn(): boolean {
-    return false;
-  }
-
   /** Of its response; null when it is not known here. */
   get statusCode(): number | null {
     return null;

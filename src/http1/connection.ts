@@ -34,6 +34,8 @@ export interface Http1World {
   readonly pools: Pools<ConnectionUser, Http1Connection>;
   readonly clock: Clock;
   readonly dialer: Dialer;
+  /** Whether `connection` waits with others for the end of the turn, which it is told then; if not, it sends at once. */
+  gather(connection: TurnListener, now: Msecs): boolean;
 }
 
 /** One socket, from the dial to its end. */
@@ -63,7 +65,7 @@ export class Http1Connection
   /** The response is complete, and the read that completed it is not yet accounted for. */
   #isComplete = false;
   #isPaused = false;
-  /** What came with the response that ended last may not have been read wholly, or a request is sent at the end of the turn. */
+  /** What came with the response that ended last may not have been read wholly, or a request is to be sent with others. */
   #isUnsettled = false;
   /** Who waits for that. */
   #heldBack: ConnectionUser | null = null;
@@ -114,7 +116,7 @@ export class Http1Connection
     exchange.granted(this, now);
     // An abort may have come from within.
     if (this.#exchange !== exchange) return;
-    if (!this.#mustWait(exchange)) this.#writer.begin(exchange, now);
+    if (!this.#mustWait(exchange, now)) this.#writer.begin(exchange, now);
   }
 
   /** Lends the socket to `borrower`, which has the lease, once it is known to be alive. */
@@ -123,7 +125,7 @@ export class Http1Connection
     this.#loan.borrower = borrower;
     this.#reference();
     if (this.#socket.destroyed) this.#loan.destroyed(borrower, now);
-    else if (!this.#mustWait(borrower)) this.#loan.start(now);
+    else if (!this.#mustWait(borrower, now)) this.#loan.start(now);
   }
 
   /** The socket, which is the program's from now on: the pool counts it no more. */
@@ -155,7 +157,7 @@ export class Http1Connection
     if (this.#guard !== null) this.#socket.off("data", this.#guard);
   }
 
-  /** All that came with the last response has been read: the next request may go out. */
+  /** All that came with the last response has been read, or others are sent now: the next request may go out. */
   turnEnded(): void {
     this.#isUnsettled = false;
     const user = this.#heldBack;
@@ -322,17 +324,14 @@ export class Http1Connection
   }
 
   /** Whether what may have come for the connection is read first; then `user` begins by itself. */
-  #mustWait(user: ConnectionUser): boolean {
+  #mustWait(user: ConnectionUser, now: Msecs): boolean {
     if (needsLook(this.lease.lastIdleMsecs, user.isReplayable)) {
       // A turn may end before the sockets are looked at again, so that takes two. Not unref'd, and no timer:
       // either would let the loop wait for other events first.
       setImmediate(() => setImmediate(() => this.#beginLate(user)));
       return true;
     }
-    if (user.sendsAtEndOfTurn && !this.#isUnsettled) {
-      this.#isUnsettled = true;
-      atEndOfTurn(this);
-    }
+    this.#isUnsettled ||= this.#world.gather(this, now);
     if (this.#isUnsettled) this.#heldBack = user;
     return this.#isUnsettled;
   }

@@ -18,6 +18,11 @@ export function atEndOfTurn(listener: TurnListener): void {
 function tell(): void {
   const listeners = waiting;
   waiting = [];
+  tellAll(listeners);
+}
+
+/** Calls `turnEnded` of all, now. If one throws, those after it are told at the end of the turn. */
+export function tellAll(listeners: readonly TurnListener[]): void {
   let told = 0;
   try {
     for (; told < listeners.length; ) listeners[told++]?.turnEnded();

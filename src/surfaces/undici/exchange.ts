@@ -113,15 +113,6 @@ export class DispatchExchange
   }
 
   /**
-   * Each write wakes a server that has nothing to do, and to be preempted by it costs as much as a request: at the end of
-   * the turn, with others, requests through undici's `request` took an eighth less, ten or fifty at once. One by one they
-   * cost the same.
-   */
-  override get sendsAtEndOfTurn(): boolean {
-    return true;
-  }
-
-  /**
    * Begins: tells the handler, and asks `pool` for a connection. The handler is told before it has one, so that it can
    * give up a request that waits; and once, however often the request is sent again.
    */
