@@ -113,3 +113,29 @@ test("how many values are below a power of two is exact", () => {
     assert.equal(histogram.countBelow(doubling), expected, `below ${2 ** doubling} µs`);
   }
 });
+
+test("however many others were recorded meanwhile, whoever asks is told of all that was recorded", () => {
+  const asked: [string, (histogram: Histogram) => number | null, number][] = [
+    ["count", ({ count }) => count, 3],
+    ["sum", ({ sum }) => sum, 7],
+    ["max", ({ max }) => max, 4],
+    ["countBelow", (histogram) => histogram.countBelow(30), 3],
+    ["percentile", (histogram) => Math.round(histogram.percentile(1) ?? 0), 4],
+    ["summary", (histogram) => histogram.summary().mean, 7 / 3],
+  ];
+  for (const others of [0, 1, 252, 253, 254, 255, 1_000]) {
+    for (const [what, ask, expected] of asked) {
+      const other = new Histogram();
+      const histogram = new Histogram();
+      for (const msecs of [1, 2]) histogram.record(msecs);
+      for (let index = 0; index < others; index++) other.record(index);
+      histogram.record(4);
+      assert.equal(ask(histogram), expected, `${what} among ${others} others`);
+      const sum = new Histogram();
+      sum.record(5);
+      other.record(7);
+      sum.add(other);
+      assert.equal(sum.count, others + 2);
+    }
+  }
+});

@@ -3,6 +3,10 @@
  * hour, so a percentile is right to within 6 % (below 8 µs, 1 µs). Buckets are made eight at a time, where values
  * fall. `perf_hooks` has one, but the core imports nothing, and the smallest of those takes 25 KB at 1 % (times 10,000
  * origins).
+ *
+ * Of many origins there are many histograms, which have left the caches when a request ends: to wait for each in turn took a
+ * twentieth of a request. So what is recorded is noted first, and counted with others, whose memory is then fetched at the same time.
+ * Invariant: whoever asks is told of all that was recorded.
  */
 import type { Msecs } from "./clock.ts";
 
@@ -14,6 +18,13 @@ const noCounts = new Array<number>(blockSize).fill(0);
 const sumAt = 0;
 const maxAt = 1;
 const firstBucketAt = 2;
+
+/** So many are noted before they are counted. */
+const mostNoted = 256;
+/** What was recorded and is not counted yet: where, and how long. */
+const notedFor: Histogram[] = [];
+const notedMsecs = new Float64Array(mostNoted);
+let notedCount = 0;
 
 /** What `Histogram.summary` returns: durations in ms; all but `count` are null while nothing was recorded. */
 export interface DurationSummary {
@@ -34,19 +45,35 @@ export class Histogram {
   #from = 0;
 
   get count(): number {
+    Histogram.#countNoted();
     return this.#count;
   }
 
   get max(): Msecs {
+    Histogram.#countNoted();
     return this.#cells?.[maxAt] ?? 0;
   }
 
   get sum(): Msecs {
+    Histogram.#countNoted();
     return this.#cells?.[sumAt] ?? 0;
   }
 
   /** Adds one duration. 0 counts as 0, else below 1 µs as 1 µs, above 71 minutes as that. */
   record(msecs: Msecs): void {
+    notedFor[notedCount] = this;
+    notedMsecs[notedCount++] = msecs;
+    if (notedCount === mostNoted) Histogram.#countNoted();
+  }
+
+  static #countNoted(): void {
+    for (let index = 0; index < notedCount; index++) {
+      (notedFor[index] as Histogram).#add(notedMsecs[index] as Msecs);
+    }
+    notedCount = 0;
+  }
+
+  #add(msecs: Msecs): void {
     this.#count++;
     if (msecs === 0) {
       this.#zeroCount++;
@@ -62,6 +89,7 @@ export class Histogram {
 
   /** Counts all that is in `other`, too. */
   add(other: Histogram): void {
+    Histogram.#countNoted();
     this.#count += other.#count;
     this.#zeroCount += other.#zeroCount;
     const cells = other.#cells;
@@ -82,6 +110,7 @@ export class Histogram {
 
   /** How many values are below `2 ** doubling` microseconds; exact, since a bucket ends there. */
   countBelow(doubling: number): number {
+    Histogram.#countNoted();
     const cells = this.#cells;
     let count = this.#zeroCount;
     if (cells === null) return count;

@@ -37,7 +37,7 @@ export class Lane<R extends PendingRequest, T> {
   /** For those who read marks; null while nobody does. */
   marks: LaneMarks | null = null;
   /** What was counted of it in pools that are gone. */
-  readonly past = new LaneTally(null);
+  readonly past = new LaneTally();
   /** Where its requests wait for a place under the service's `maxTotalSockets`, one entry an origin. */
   readonly waiting = new Heap<PoolLane<R, T>>();
 

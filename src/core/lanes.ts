@@ -202,8 +202,7 @@ export class Lanes<R extends PendingRequest, T> {
     const known = this.#find(lane.name);
     if (known !== undefined) return known;
     const former = this.#former?.get(lane.name) ?? null;
-    const tally = former?.tally ?? new LaneTally(this.#pool.tally.notes);
-    const made = new PoolLane(this.#pool, lane, tally);
+    const made = new PoolLane(this.#pool, lane, former?.tally ?? new LaneTally());
     if (former !== null) {
       made.serviceMsecs = former.serviceMsecs;
       made.saturatedAt = former.saturatedAt;

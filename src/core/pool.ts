@@ -25,7 +25,7 @@ import { busy, Roster } from "./roster.ts";
 import type { Service } from "./service.ts";
 import type { ShadowIdle } from "./shadow-idle.ts";
 import type { PoolSite } from "./site.ts";
-import { tallyOfPool } from "./tally.ts";
+import { Tally } from "./tally.ts";
 import { Deadline } from "./timers.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -44,7 +44,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   readonly dialing: Dialing<R, T>;
   readonly idle: IdleConnections<R, T>;
   readonly waiting: Waiting<R, T>;
-  readonly tally = tallyOfPool();
+  readonly tally = new Tally();
   /** Requests that its connections carry at once: what the last dial brought. */
   capacity = 1;
   /** True once the pool was let go: a later request needs a new one. */

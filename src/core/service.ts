@@ -25,7 +25,7 @@ export class Service<R extends PendingRequest, T> {
   pending = 0;
   mostPending = 0;
   /** What pools of it counted that are gone. */
-  readonly past = new Tally(null);
+  readonly past = new Tally();
   /** Limits and habits of the pools of its origins: those of the policy, with the values that are tuned. */
   options: PoolOptions;
   /** Where the tuned values are; null while tuning is off. */

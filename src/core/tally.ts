@@ -6,22 +6,21 @@
  */
 import type { Msecs } from "./clock.ts";
 import { Histogram } from "./histogram.ts";
-import { type NotedTally, Notes } from "./notes.ts";
 import type { DialFacts } from "./port.ts";
 import type { RetireReason } from "./retire.ts";
 
-/** Kinds of durations that are noted: of a lane, and of a pool. */
-const use = 0;
-const firstByte = 1;
-const queue = 2;
-const idle = 0;
-
 /** What is counted of one lane in one pool. Distributions are null until there is something in them: of many origins most are. */
-export class LaneTally implements NotedTally {
+export class LaneTally {
   /** Requests that were granted a connection. */
   served = 0;
   /** Requests that had a connection at once. Apart from `queue`, which is not touched for them. */
   unqueued = 0;
+  /** From grant to the end of the lease, however it ended. */
+  use: Histogram | null = null;
+  /** From the request's last byte sent to the first byte of the response. */
+  firstByte: Histogram | null = null;
+  /** Waits for a connection, of those who had to wait and had one in the end. */
+  queue: Histogram | null = null;
   /** Requests that waited longer than their queue timeout. */
   timedOut = 0;
   /** Requests refused because the queue was full. */
@@ -34,77 +33,41 @@ export class LaneTally implements NotedTally {
   mostBusy = 0;
   /** The longest wait in ms. */
   longestWaitMsecs: Msecs = 0;
-  #notes: Notes | null;
-  readonly #place: number;
-  #use: Histogram | null = null;
-  #firstByte: Histogram | null = null;
-  #queue: Histogram | null = null;
-
-  /** `notes` of its pool; null for a sum of others. */
-  constructor(notes: Notes | null) {
-    this.#notes = notes;
-    this.#place = notes?.enter(this) ?? 0;
-  }
-
-  /** From grant to the end of the lease, however it ended. */
-  get use(): Histogram | null {
-    this.#notes?.countAll();
-    return this.#use;
-  }
-
-  /** From the request's last byte sent to the first byte of the response. */
-  get firstByte(): Histogram | null {
-    this.#notes?.countAll();
-    return this.#firstByte;
-  }
-
-  /** Waits for a connection, of those who had to wait and had one in the end. */
-  get queue(): Histogram | null {
-    this.#notes?.countAll();
-    return this.#queue;
-  }
 
   /** A request had a connection after so long a wait. */
   waited(msecs: Msecs): void {
-    if (msecs === 0) this.unqueued++;
-    else this.#note(queue, msecs);
+    if (msecs === 0) {
+      this.unqueued++;
+      return;
+    }
+    this.queue ??= new Histogram();
+    this.queue.record(msecs);
   }
 
   /** A lease has ended that was held for so long. */
   used(msecs: Msecs): void {
-    this.#note(use, msecs);
+    this.use ??= new Histogram();
+    this.use.record(msecs);
   }
 
   /** A response began so long after its request was sent. */
   responded(msecs: Msecs): void {
-    this.#note(firstByte, msecs);
-  }
-
-  count(kind: number, msecs: Msecs): void {
-    if (kind === use) this.#use = withOne(this.#use, msecs);
-    else if (kind === firstByte) this.#firstByte = withOne(this.#firstByte, msecs);
-    else this.#queue = withOne(this.#queue, msecs);
-  }
-
-  /** Its pool has other lanes now. Requests may still be under way, of which nobody asks any more. */
-  leave(): void {
-    this.#notes?.leave(this.#place);
-    this.#notes = null;
+    this.firstByte ??= new Histogram();
+    this.firstByte.record(msecs);
   }
 
   /** Its distributions are not needed any more. */
   release(): void {
-    this.#notes?.countAll();
-    this.#use = this.#firstByte = this.#queue = null;
+    this.use = this.firstByte = this.queue = null;
   }
 
   /** Counts what `other` has counted, too. */
   add(other: LaneTally): void {
     this.served += other.served;
     this.unqueued += other.unqueued;
-    this.#use = sumOf(this.use, other.use);
-    this.#firstByte = sumOf(this.#firstByte, other.#firstByte);
-    this.#queue = sumOf(this.#queue, other.#queue);
+    this.use = sumOf(this.use, other.use);
+    this.firstByte = sumOf(this.firstByte, other.firstByte);
+    this.queue = sumOf(this.queue, other.queue);
     this.timedOut += other.timedOut;
     this.refused += other.refused;
     this.shed += other.shed;
@@ -112,21 +75,18 @@ export class LaneTally implements NotedTally {
     this.mostBusy = Math.max(this.mostBusy, other.mostBusy);
     this.longestWaitMsecs = Math.max(this.longestWaitMsecs, other.longestWaitMsecs);
   }
-
-  #note(kind: number, msecs: Msecs): void {
-    if (this.#notes === null) this.count(kind, msecs);
-    else this.#notes.note(this.#place + kind, msecs);
-  }
 }
 
 /** Counters and distributions of one pool since it was made. */
-export class Tally implements NotedTally {
+export class Tally {
   /** Requests that asked for a connection. */
   requests = 0;
   /** Requests that were granted a connection which had carried one before. */
   reused = 0;
   /** Requests that were granted a connection. */
   served = 0;
+  /** How long connections had been idle that were used again; those that were handed over at once are not in it. */
+  idle: Histogram | null = null;
   /** Times that a request was sent again because its connection failed. */
   resent = 0;
   /** Requests that got an error after they were granted, or because a dial failed. Aborts are not failures. */
@@ -153,60 +113,48 @@ export class Tally implements NotedTally {
   life: Histogram | null = null;
   /** What lanes counted that the service has no more. */
   formerLanes: LaneTally | null = null;
-  /** Of the pool and its lanes; null for a sum of others. */
-  readonly notes: Notes | null;
-  readonly #place: number;
-  #idle: Histogram | null = null;
-
-  constructor(notes: Notes | null) {
-    this.notes = notes;
-    this.#place = notes?.enter(this) ?? 0;
-  }
-
-  /** How long connections had been idle that were used again; those that were handed over at once are not in it. */
-  get idle(): Histogram | null {
-    this.notes?.countAll();
-    return this.#idle;
-  }
 
   /** A dial has succeeded, which took so long. */
   dialed(msecs: Msecs, { connectMsecs, tlsMsecs, tlsResumed }: DialFacts): void {
     this.opened++;
     if (tlsResumed) this.resumedTls++;
-    this.dial = withOne(this.dial, msecs);
-    if (connectMsecs !== null) this.connect = withOne(this.connect, connectMsecs);
-    if (tlsMsecs !== null) this.tls = withOne(this.tls, tlsMsecs);
+    this.dial ??= new Histogram();
+    this.dial.record(msecs);
+    if (connectMsecs !== null) {
+      this.connect ??= new Histogram();
+      this.connect.record(connectMsecs);
+    }
+    if (tlsMsecs !== null) {
+      this.tls ??= new Histogram();
+      this.tls.record(tlsMsecs);
+    }
   }
 
   /** A connection is used again that had been idle for so long. */
   usedAgain(idleMsecs: Msecs): void {
     this.reused++;
     if (idleMsecs === 0) return;
-    if (this.notes === null) this.count(idle, idleMsecs);
-    else this.notes.note(this.#place + idle, idleMsecs);
-  }
-
-  count(_kind: number, msecs: Msecs): void {
-    this.#idle = withOne(this.#idle, msecs);
+    this.idle ??= new Histogram();
+    this.idle.record(idleMsecs);
   }
 
   /** A connection was retired that had been open for so long; null when it never was. */
   retired(reason: RetireReason, ageMsecs: Msecs | null): void {
     this.closed[reason] = (this.closed[reason] ?? 0) + 1;
-    if (ageMsecs !== null) this.life = withOne(this.life, ageMsecs);
+    if (ageMsecs === null) return;
+    this.life ??= new Histogram();
+    this.life.record(ageMsecs);
   }
 
   /** `lane` is none of the service any more. */
   forget(lane: LaneTally): void {
-    this.formerLanes ??= new LaneTally(null);
+    this.formerLanes ??= new LaneTally();
     this.formerLanes.add(lane);
-    lane.leave();
   }
 
   /** Its distributions are not needed any more. */
   release(): void {
-    this.notes?.countAll();
-    this.#idle = this.dial = this.connect = this.tls = this.life = null;
+    this.idle = this.dial = this.connect = this.tls = this.life = null;
     this.formerLanes = null;
   }
 
@@ -215,7 +163,7 @@ export class Tally implements NotedTally {
     this.requests += other.requests;
     this.reused += other.reused;
     this.served += other.served;
-    this.#idle = sumOf(this.idle, other.idle);
+    this.idle = sumOf(this.idle, other.idle);
     this.resent += other.resent;
     this.failed += other.failed;
     this.opened += other.opened;
@@ -231,16 +179,6 @@ export class Tally implements NotedTally {
     this.life = sumOf(this.life, other.life);
     if (other.formerLanes !== null) this.forget(other.formerLanes);
   }
-}
-
-/** The tally of a pool, with the notes of its lanes. */
-export const tallyOfPool = (): Tally => new Tally(new Notes());
-
-/** `histogram`, made where there is none, with one more duration. */
-function withOne(histogram: Histogram | null, msecs: Msecs): Histogram {
-  const own = histogram ?? new Histogram();
-  own.record(msecs);
-  return own;
 }
 
 /** `own` with what is in `other`. */

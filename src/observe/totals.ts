@@ -23,7 +23,7 @@ export function lanesTally<R extends PendingRequest, T>({ lanes, tally }: Pool<R
   const places = [...lanes.all];
   const [only] = places;
   if (only !== undefined && places.length === 1 && tally.formerLanes === null) return only.tally;
-  const sum = new LaneTally(null);
+  const sum = new LaneTally();
   for (const place of places) sum.add(place.tally);
   if (tally.formerLanes !== null) sum.add(tally.formerLanes);
   return sum;
@@ -34,11 +34,11 @@ export function serviceTally<R extends PendingRequest, T>(
   pools: Pools<R, T>,
   service: Service<R, T>,
 ): ServiceTally {
-  const tally = new Tally(null);
+  const tally = new Tally();
   tally.add(service.past);
   const lanes = new Map<string, LaneTally>();
   for (const { name, past } of service.lanes.values()) {
-    const sum = new LaneTally(null);
+    const sum = new LaneTally();
     sum.add(past);
     lanes.set(name, sum);
   }
@@ -49,7 +49,7 @@ export function serviceTally<R extends PendingRequest, T>(
     tally.add(pool.tally);
     for (const place of pool.lanes.all) lanes.get(place.lane.name)?.add(place.tally);
   }
-  const allLanes = new LaneTally(null);
+  const allLanes = new LaneTally();
   for (const each of lanes.values()) allLanes.add(each);
   if (tally.formerLanes !== null) allLanes.add(tally.formerLanes);
   return { origins, tally, allLanes, lanes };
@@ -101,11 +101,11 @@ function partOf(
 ): OriginPart {
   if (tally.formerLanes !== null) lanes.set("*", tally.formerLanes);
   if (before === null) return { origin, sockets, tally, lanes };
-  const both = new Tally(null);
+  const both = new Tally();
   for (const each of [before.tally, tally]) both.add(each);
   const sums = new Map<string, LaneTally>();
   for (const [name, each] of [...before.lanes, ...lanes]) {
-    const sum = sums.get(name) ?? new LaneTally(null);
+    const sum = sums.get(name) ?? new LaneTally();
     sum.add(each);
     sums.set(name, sum);
   }
