@@ -4,71 +4,16 @@
  * Invariant: `open` never exceeds what the limit was when the permit was taken.
  */
 import type { Connection } from "./connection.ts";
+import { IdleList, idleSince } from "./idle-list.ts";
 import type { Line } from "./line.ts";
 import type { Marks } from "./marks.ts";
 import type { PendingRequest } from "./pending.ts";
 
-/** A connection's place in one idle list: in that of its origin it stands itself. */
-export interface IdleLink<R extends PendingRequest, T> {
-  readonly connection: Connection<R, T>;
-  longer: IdleLink<R, T> | null;
-  shorter: IdleLink<R, T> | null;
-}
-
-/** Idle connections in the order in which they became idle. */
-export class IdleList<R extends PendingRequest, T> {
-  #longest: IdleLink<R, T> | null = null;
-  #shortest: IdleLink<R, T> | null = null;
-
-  /** The connection that has been idle for the longest time. */
-  get longest(): Connection<R, T> | null {
-    return this.#longest === null ? null : this.#longest.connection;
-  }
-
-  /** The connection that became idle last. */
-  get shortest(): Connection<R, T> | null {
-    return this.#shortest === null ? null : this.#shortest.connection;
-  }
-
-  push(link: IdleLink<R, T>): void {
-    link.longer = this.#shortest;
-    if (this.#shortest === null) this.#longest = link;
-    else this.#shortest.shorter = link;
-    this.#shortest = link;
-  }
-
-  /** Puts a link in its place by when it became idle. */
-  insert(link: IdleLink<R, T>): void {
-    const since = idleSince(link);
-    let longer = this.#shortest;
-    while (longer !== null && idleSince(longer) > since) longer = longer.longer;
-    if (longer === this.#shortest) {
-      this.push(link);
-      return;
-    }
-    const shorter = longer === null ? this.#longest : longer.shorter;
-    link.longer = longer;
-    link.shorter = shorter;
-    if (longer === null) this.#longest = link;
-    else longer.shorter = link;
-    if (shorter !== null) shorter.longer = link;
-  }
-
-  remove(link: IdleLink<R, T>): void {
-    if (link.longer === null) this.#longest = link.shorter;
-    else link.longer.shorter = link.shorter;
-    if (link.shorter === null) this.#shortest = link.longer;
-    else link.shorter.longer = link.longer;
-    link.longer = link.shorter = null;
-  }
-}
-
-function idleSince<R extends PendingRequest, T>({ connection }: IdleLink<R, T>): number {
-  return connection.state.kind === "idle" ? connection.state.since : Number.POSITIVE_INFINITY;
-}
-
-/** One level of limits. */
-export class Budget<R extends PendingRequest, T> {
+/**
+ * One level of limits. As a list, the idle connections of an origin; above, only where there is a limit to make room under: see
+ * `listsIdle`.
+ */
+export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
   /** What sets the limit, for messages: the option, and of whom. */
   readonly name: string;
   /** Sockets that may be open; `Infinity` means any number. */
@@ -91,14 +36,13 @@ export class Budget<R extends PendingRequest, T> {
   parent: Budget<R, T> | null;
   /** Of `open`: those that are idle. */
   idleCount = 0;
-  /** The idle connections of an origin; above, only where there is a limit to make room under: see `listsIdle`. */
-  readonly idle = new IdleList<R, T>();
-  /** Above origins: `idle` is kept. In a list of many origins each connection stands between those of others, which have left the caches. */
+  /** Above origins: the list is kept. In a list of many origins each connection stands between those of others, which have left the caches. */
   listsIdle: boolean;
   /** Who waits for a place here; null where one pool has all of it. */
   line: Line<R, T> | null = null;
 
   constructor(name: string, limit: number, parent: Budget<R, T> | null) {
+    super();
     this.name = name;
     this.limit = limit;
     this.parent = parent;
@@ -181,11 +125,11 @@ export class Budget<R extends PendingRequest, T> {
     }
     for (const connection of idle) {
       this.idleCount++;
-      this.idle.insert(connection);
+      this.insert(connection);
       let level = 0;
       for (let each: Budget<R, T> | null = parent; each !== null; each = each.parent) {
         each.idleCount++;
-        if (each.listsIdle) each.idle.insert(connection.linkAbove(level));
+        if (each.listsIdle) each.insert(connection.linkAbove(level));
         level++;
       }
     }
@@ -202,19 +146,19 @@ export class Budget<R extends PendingRequest, T> {
       return state.kind === "idle" && (parent === this || parent?.parent === this);
     });
     for (const connection of idle.sort((one, other) => idleSince(one) - idleSince(other))) {
-      if (listsIdle) this.idle.push(connection.linkAbove(level));
-      else this.idle.remove(connection.linkAbove(level));
+      if (listsIdle) this.push(connection.linkAbove(level));
+      else this.remove(connection.linkAbove(level));
     }
   }
 
   /** `connection` is idle from now on. */
   addIdle(connection: Connection<R, T>): void {
     this.idleCount++;
-    this.idle.push(connection);
+    this.push(connection);
     let level = 0;
     for (let each = this.parent; each !== null; each = each.parent) {
       each.idleCount++;
-      if (each.listsIdle) each.idle.push(connection.linkAbove(level));
+      if (each.listsIdle) each.push(connection.linkAbove(level));
       level++;
     }
   }
@@ -222,11 +166,11 @@ export class Budget<R extends PendingRequest, T> {
   /** `connection` is idle no more. */
   removeIdle(connection: Connection<R, T>): void {
     this.idleCount--;
-    this.idle.remove(connection);
+    this.remove(connection);
     let level = 0;
     for (let each = this.parent; each !== null; each = each.parent) {
       each.idleCount--;
-      if (each.listsIdle) each.idle.remove(connection.linkAbove(level));
+      if (each.listsIdle) each.remove(connection.linkAbove(level));
       level++;
     }
   }

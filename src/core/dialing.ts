@@ -47,11 +47,11 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   get dialing(): number {
-    return this.pool.roster.dialingCount;
+    return this.pool.roster.dialing;
   }
 
   get busy(): number {
-    return this.pool.roster.busyCount;
+    return this.pool.roster.busy;
   }
 
   get served(): number {
@@ -103,7 +103,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
         ? new ConnectError({ ...contextOf(pool, request), cause })
         : new ConnectTimeoutError(pool.options.connectTimeoutMsecs, contextOf(pool, request));
     // When the other dials under way suffice for all whom they may be for, this one was nobody's.
-    const wasNeeded = lanes.coveredCount >= pool.roster.dialingCount;
+    const wasNeeded = lanes.coveredCount >= pool.roster.dialing;
     const unlucky = wasNeeded ? lanes.longestCovered() : null;
     const firstLater = this.#world.nextSequence;
     const failure = cause ?? errorFor(null);
@@ -190,7 +190,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
       this.#health.kind === "failing" && !this.#mayDial(now)
         ? new ConnectError({ ...contextOf(this.pool, null), cause: this.#health.cause })
         : null;
-    this.warmUp.tell(roster.openCount, roster.dialingCount > 0, failure);
+    this.warmUp.tell(roster.openCount, roster.dialing > 0, failure);
   }
 
   /** Dials as often as pending requests and warm-up need and the limits allow. */
@@ -228,7 +228,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
       if (this.#waitsPatiently(lane, next, now)) break;
       if (budget.isFull) {
         // What is idle while a request waits is none that it may use.
-        const { longest } = budget.idle;
+        const { longestIdle: longest } = budget;
         if (longest === null) break;
         this.pool.retire(longest, "made-room", now);
         continue;
@@ -246,7 +246,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
       }
       // A dial that nobody needs any more keeps no place that is reserved.
       const victim =
-        blocking.idle.longest ?? (lane.isReserved ? this.#world.surplusDial(blocking) : null);
+        blocking.longestIdle ?? (lane.isReserved ? this.#world.surplusDial(blocking) : null);
       if (victim === null || this.#isBehind(blocking, lane, now)) {
         lane.waitAt(blocking);
         return hasDialed;
@@ -282,7 +282,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
 
   #mayDial(now: Msecs): boolean {
     if (this.#health.kind === "well") return true;
-    if (isDown(this.#health) && this.pool.roster.dialingCount > 0) return false;
+    if (isDown(this.#health) && this.pool.roster.dialing > 0) return false;
     if (now >= this.#health.retryAt) return true;
     this.#lookAgainAt(this.#health.retryAt, now);
     return false;
@@ -302,13 +302,13 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   #spareWanted(): number {
     if (this.#world.isClosing || this.pool.isDropped) return 0;
     const { minFreeSockets, maxFreeSockets } = this.pool.options;
-    const { openCount, dialingCount } = this.pool.roster;
+    const { openCount, dialing } = this.pool.roster;
     // The scout is none that a request may take.
     const idleCount = this.pool.roster.idleCount - (this.pool.idle.scout === null ? 0 : 1);
     const wanted = Math.max(minFreeSockets - idleCount, this.warmUp.target - openCount);
     // What could not be kept would be closed at once and wanted again, without end.
     const keepable = (this.pool.idle.canKeepSpare ? maxFreeSockets : 0) - idleCount;
-    return Math.min(wanted, keepable) + this.pool.lanes.coveredCount - dialingCount;
+    return Math.min(wanted, keepable) + this.pool.lanes.coveredCount - dialing;
   }
 
   /** The nearest shared budget that is full, or in which somebody else is due; for a spare connection (null), anybody. */

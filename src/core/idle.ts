@@ -89,7 +89,7 @@ export class IdleConnections<R extends PendingRequest, T> {
   /** Keeps to `maxFreeSockets`. */
   trim(now: Msecs): void {
     const { budget, roster, options } = this.#pool;
-    for (let longest = budget.idle.longest; longest !== null; longest = budget.idle.longest) {
+    for (let longest = budget.longestIdle; longest !== null; longest = budget.longestIdle) {
       if (roster.idleCount <= options.maxFreeSockets) return;
       this.#pool.retire(longest, "max-free-sockets", now);
     }
@@ -170,7 +170,7 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   /** One that was opened after the connection that failed last; the one that was idle for the shortest time. */
   #newerThan(request: R, { failedId }: Resending, now: Msecs): Connection<R, T> | null {
-    let each = this.#pool.budget.idle.shortest;
+    let each = this.#pool.budget.shortestIdle;
     while (each !== null && (each.id <= failedId || now >= each.usableUntil)) {
       each = each.longer?.connection ?? null;
     }
@@ -190,21 +190,21 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   /** What is idle now is evidence, too. */
   #lookAtLongest(): void {
-    const longest = this.#pool.budget.idle.longest;
+    const longest = this.#pool.budget.longestIdle;
     if (longest?.state.kind !== "idle" || longest.requestCount === 0) return;
     this.history.seen(this.#world.heardAt - longest.state.since);
   }
 
   /** The longest idle one beside the scout. */
   #longest(): Connection<R, T> | null {
-    const { longest } = this.#pool.budget.idle;
+    const { longestIdle: longest } = this.#pool.budget;
     if (longest === null || longest !== this.scout) return longest;
     return longest.shorter?.connection ?? null;
   }
 
   /** The one that became idle last, beside the scout, whose own hint may have been shorter. */
   #shortest(): Connection<R, T> | null {
-    const { shortest } = this.#pool.budget.idle;
+    const { shortestIdle: shortest } = this.#pool.budget;
     if (shortest === null || shortest !== this.scout) return shortest;
     return shortest.longer?.connection ?? null;
   }

@@ -77,12 +77,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** The limit on this origin's sockets, with the limits above it. */
   get budget(): Budget<R, T> {
-    return this.roster.budget;
+    return this.roster;
   }
 
   /** True when nothing is under way, though idle connections may be held. */
   get isQuiet(): boolean {
-    return this.lanes.count === 0 && this.roster.busyCount === 0 && this.dialing.warmUp.isOver;
+    return this.lanes.count === 0 && this.roster.busy === 0 && this.dialing.warmUp.isOver;
   }
 
   /** Gives `request` a connection now, or lets it wait. */
@@ -158,7 +158,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     connection.openedAt = now;
     connection.ageJitter = 0.1 * this.#world.random();
     // It was opened for one request, and serves the one that is due.
-    this.lanes.setDialing(this.roster.dialingCount - 1);
+    this.lanes.setDialing(this.roster.dialing - 1);
     this.#serve(connection, 0, now);
     this.waiting.unclaimed();
     this.#world.touch(this);
@@ -255,7 +255,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Lets idle connections go. Pending requests are still served. */
   close(now: Msecs): void {
-    for (let idle = this.budget.idle.longest; idle !== null; idle = this.budget.idle.longest) {
+    for (let idle = this.budget.longestIdle; idle !== null; idle = this.budget.longestIdle) {
       this.retire(idle, "client-closed", now);
     }
     const message = `the client was closed while ${this.origin} was being warmed`;

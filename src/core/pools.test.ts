@@ -588,7 +588,7 @@ test("pools of one origin that are dialed in different ways have sockets of thei
   world.release(other);
   assert.equal(world.acquire(routed).isHolding, true);
   assert.deepEqual(
-    [...world.pools.all].map((pool) => [pool.roster.busyCount, pool.roster.idleCount]),
+    [...world.pools.all].map((pool) => [pool.roster.busy, pool.roster.idleCount]),
     [
       [0, 1],
       [1, 0],

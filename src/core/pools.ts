@@ -266,7 +266,7 @@ export class Pools<R extends PendingRequest, T> {
     for (const [pool, handover] of moved) resume(pool, handover, now);
     for (const { budget, lanes, options, roster } of pools) {
       budget.limit = options.maxSockets;
-      lanes.setDialing(roster.dialingCount);
+      lanes.setDialing(roster.dialing);
       lanes.lineUp();
     }
     this.keepWithin(this.budget, now);
@@ -323,7 +323,7 @@ export class Pools<R extends PendingRequest, T> {
   /** For pools: a dial under `budget` that is for nobody, the last one of its pool; null when there is none. */
   surplusDial(budget: Budget<R, T>): Connection<R, T> | null {
     for (const { lanes, roster, service } of this.#byKey.values()) {
-      if (roster.dialingCount <= lanes.coveredCount) continue;
+      if (roster.dialing <= lanes.coveredCount) continue;
       if (budget !== this.budget && budget !== service.budget) continue;
       for (const each of roster.connections) if (each.state.kind === "dialing") return each;
     }
@@ -385,7 +385,7 @@ export class Pools<R extends PendingRequest, T> {
   #serveWaiting(budget: Budget<R, T>, now: Msecs): void {
     const { line } = budget;
     if (line === null || line.size === 0) return;
-    if (!budget.isFull || budget.idle.longest !== null) {
+    if (!budget.isFull || budget.longestIdle !== null) {
       const first = line.first(now);
       const before = first?.rank;
       first?.pool.review(now);
@@ -400,14 +400,14 @@ export class Pools<R extends PendingRequest, T> {
     // Whom only a reservation stood against may have what its pool has open; or it waits for another budget by now.
     for (const each of line.entries()) {
       const { lanes, roster } = each.pool;
-      const hasOpen = roster.hasOpen || roster.dialingCount > lanes.coveredCount;
+      const hasOpen = roster.hasOpen || roster.dialing > lanes.coveredCount;
       if (hasOpen || each.keeper !== budget) each.pool.review(now);
     }
   }
 
   /** Idle connections over a limit go at once, the longest idle first. */
   keepWithin(budget: Budget<R, T>, now: Msecs): void {
-    for (let idle = budget.idle.longest; idle !== null; idle = budget.idle.longest) {
+    for (let idle = budget.longestIdle; idle !== null; idle = budget.longestIdle) {
       if (budget.open <= budget.limit) return;
       idle.pool.retire(idle, "max-sockets", now);
     }

@@ -13,20 +13,18 @@ import type { Timers } from "./timers.ts";
 
 const none: readonly never[] = [];
 
-/** Connections by state. */
-export class Roster<R extends PendingRequest, T> {
-  readonly budget: Budget<R, T>;
+/** Connections by state, and the budget of their pool. */
+export class Roster<R extends PendingRequest, T> extends Budget<R, T> {
   /** All that are not closed. */
   readonly connections = new Set<Connection<R, T>>();
   /** Busy ones with a free slot: only where capacity exceeds 1. */
   #partlyBusy: Set<Connection<R, T>> | null = null;
-  dialingCount = 0;
   readonly #lanes: Lanes<R, T>;
   readonly #timers: Timers;
 
   constructor(service: Service<R, T>, lanes: Lanes<R, T>, timers: Timers) {
-    this.budget = new Budget("maxSockets", service.options.maxSockets, service.budget);
-    this.budget.reserved = this.budget.committed = service.reservedSockets;
+    super("maxSockets", service.options.maxSockets, service.budget);
+    this.reserved = this.committed = service.reservedSockets;
     this.#lanes = lanes;
     this.#timers = timers;
   }
@@ -41,27 +39,18 @@ export class Roster<R extends PendingRequest, T> {
     return this.idleCount > 0 || (this.#partlyBusy !== null && this.#partlyBusy.size > 0);
   }
 
-  get idleCount(): number {
-    return this.budget.idleCount;
-  }
-
-  /** Those that carry a request: busy and draining ones. */
-  get busyCount(): number {
-    return this.budget.open - this.idleCount - this.dialingCount;
-  }
-
   /** Those that are open: all but the ones being dialed. */
   get openCount(): number {
-    return this.budget.open - this.dialingCount;
+    return this.open - this.dialing;
   }
 
   /** Adds a connection that is being dialed until `deadlineAt`. The caller has seen a permit for it. */
   add(connection: Connection<R, T>, deadlineAt: Msecs, now: Msecs): void {
-    this.budget.take();
+    this.take();
     this.connections.add(connection);
-    this.#setDialing(this.dialingCount + 1);
+    this.#setDialing(this.dialing + 1);
     this.#timers.set(connection, deadlineAt, now);
-    if (this.budget.marks !== null) this.budget.note();
+    if (this.marks !== null) this.note();
   }
 
   /** The only transition. Throws when there is no such transition: a defect. */
@@ -72,16 +61,16 @@ export class Roster<R extends PendingRequest, T> {
     this.#timers.clear(connection);
     connection.state = to;
     this.#enter(connection, to);
-    if (this.budget.marks !== null) this.budget.note();
+    if (this.marks !== null) this.note();
   }
 
   #leave(connection: Connection<R, T>, from: ConnectionState, to: ConnectionState): void {
     switch (from.kind) {
       case "dialing":
-        this.#setDialing(this.dialingCount - 1);
+        this.#setDialing(this.dialing - 1);
         return;
       case "idle":
-        this.budget.removeIdle(connection);
+        this.removeIdle(connection);
         return;
       case "busy":
       case "draining":
@@ -97,7 +86,7 @@ export class Roster<R extends PendingRequest, T> {
   #enter(connection: Connection<R, T>, to: ConnectionState): void {
     switch (to.kind) {
       case "idle":
-        this.budget.addIdle(connection);
+        this.addIdle(connection);
         return;
       case "busy":
         if (to.leases < connection.capacity) {
@@ -109,7 +98,7 @@ export class Roster<R extends PendingRequest, T> {
         return;
       case "closed":
         this.connections.delete(connection);
-        this.budget.give();
+        this.give();
         return;
       case "dialing":
         throw new Error(`connection ${connection.id} cannot dial again`);
@@ -119,8 +108,7 @@ export class Roster<R extends PendingRequest, T> {
   }
 
   #setDialing(count: number): void {
-    this.budget.addDialing(count - this.dialingCount);
-    this.dialingCount = count;
+    this.addDialing(count - this.dialing);
     this.#lanes.setDialing(count);
   }
 }

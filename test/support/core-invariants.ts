@@ -53,9 +53,9 @@ export class CoreInvariants {
     holds(client.open <= client.limit, "a dial exceeds maxTotalSockets");
     this.#isNotTooEarly(pool);
 
-    const isForRequest = lanes.coveredCount >= pool.roster.dialingCount;
+    const isForRequest = lanes.coveredCount >= pool.roster.dialing;
     if (!isForRequest) {
-      const opened = budget.open - pool.roster.dialingCount;
+      const opened = budget.open - pool.roster.dialing;
       const usableIdle = pool.roster.idleCount - (pool.idle.scout === null ? 0 : 1);
       const spare = this.#world.warmers
         .filter((each) => each.outcome === null && each.origin === pool.origin)
@@ -63,10 +63,7 @@ export class CoreInvariants {
           (most, each) => Math.max(most, each.target - opened),
           pool.options.minFreeSockets - usableIdle,
         );
-      holds(
-        pool.roster.dialingCount <= lanes.coveredCount + spare,
-        "more dials than anybody needs",
-      );
+      holds(pool.roster.dialing <= lanes.coveredCount + spare, "more dials than anybody needs");
     }
     if (this.#world.isReacting) return; // the event around it is not over: the line is not in order
     // Who stands in line for the client's sockets goes first, by the order of arrival; a spare dial last.
@@ -228,8 +225,8 @@ export class CoreInvariants {
     }
     equal(pool.budget.open, pool.roster.connections.size, "sockets that count for maxSockets");
     checkCounts(pool.budget, [pool]);
-    equal(pool.roster.dialingCount, dialing, "dialingCount");
-    equal(pool.roster.busyCount, busy, "busyCount");
+    equal(pool.roster.dialing, dialing, "dialing");
+    equal(pool.roster.busy, busy, "busy");
     equal(pool.roster.idleCount, idle.length, "idleCount");
     checkIdle(pool.budget, idle, 0);
     holds(idle.length <= pool.options.maxFreeSockets, "more idle sockets than maxFreeSockets");
@@ -259,11 +256,11 @@ export class CoreInvariants {
     equal(waiting.size, 0, "lanes that wait and are none of the pool's");
     equal(pool.lanes.count, all.length, "lanes.count");
     equal(pool.lanes.coveredCount, covered, "lanes.coveredCount");
-    holds(covered <= pool.roster.dialingCount, "more requests are covered than dials under way");
+    holds(covered <= pool.roster.dialing, "more requests are covered than dials under way");
     const isLeft = pool.lanes.waiting.some(
       (each) => each.queue.uncovered !== null && this.#mayClaim(each),
     );
-    holds(covered === pool.roster.dialingCount || !isLeft, "a dial is for nobody, and one waits");
+    holds(covered === pool.roster.dialing || !isLeft, "a dial is for nobody, and one waits");
     return all;
   }
 
@@ -425,7 +422,7 @@ export class CoreInvariants {
     }
     const failures = this.#failures.get(pool);
     if (failures !== undefined && failures.count > 1) {
-      if (pool.roster.dialingCount > 0) return; // one dial at a time asks whether the origin is back
+      if (pool.roster.dialing > 0) return; // one dial at a time asks whether the origin is back
       const until = failures.lastAt + longestDelay(failures.count);
       if (pool.dialing.slot !== -1 && pool.dialing.at <= until) return;
     }
@@ -459,8 +456,8 @@ export class CoreInvariants {
   #checkWarmers(pool: ManualPool): void {
     for (const warmer of this.#world.warmers) {
       if (warmer.origin !== pool.origin || warmer.outcome !== null) continue;
-      holds(pool.roster.dialingCount > 0, "a warm-up waits and no dial is under way");
-      holds(pool.budget.open - pool.roster.dialingCount < warmer.target, "a warm-up was not told");
+      holds(pool.roster.dialing > 0, "a warm-up waits and no dial is under way");
+      holds(pool.budget.open - pool.roster.dialing < warmer.target, "a warm-up was not told");
     }
     if (pool.budget.open > 0 || pool.lanes.count > 0 || this.#world.pools.isClosing) return;
     holds(pool.slot !== -1, `${pool.origin} is empty and is never dropped`);
@@ -484,7 +481,7 @@ export class CoreInvariants {
   #isNotTooEarly(pool: ManualPool): void {
     const failures = this.#failures.get(pool);
     if (failures === undefined || failures.count < 2) return;
-    equal(pool.roster.dialingCount, 1, "dials under way to an origin that is down");
+    equal(pool.roster.dialing, 1, "dials under way to an origin that is down");
     const from = failures.lastAt + longestDelay(failures.count) / 2;
     holds(this.#world.now >= from, "a dial in the back-off");
   }
@@ -570,12 +567,12 @@ function checkCounts(budget: ManualPool["budget"], pools: readonly ManualPool[])
     pools.reduce((total, pool) => total + count(pool), 0);
   equal(
     budget.dialing,
-    sum(({ roster }) => roster.dialingCount),
+    sum(({ roster }) => roster.dialing),
     "dialing sockets of a budget",
   );
   equal(
     budget.busy,
-    sum(({ roster }) => roster.busyCount),
+    sum(({ roster }) => roster.busy),
     "busy sockets of a budget",
   );
   equal(
@@ -587,14 +584,14 @@ function checkCounts(budget: ManualPool["budget"], pools: readonly ManualPool[])
 
 /** Exactly `expected` are counted, and listed both ways by when each became idle, where there is a list. */
 function checkIdle(
-  { idle: list, idleCount, limit }: ManualPool["budget"],
+  { longestIdle, shortestIdle, idleCount, limit }: ManualPool["budget"],
   expected: readonly ManualConnection[],
   level: 0 | 1 | 2,
 ): void {
   const listed = new Set<ManualConnection>();
   let since = Number.NEGATIVE_INFINITY;
   let last: ManualConnection | null = null;
-  for (let each = list.longest; each !== null; ) {
+  for (let each = longestIdle; each !== null; ) {
     const { state } = each;
     holds(!listed.has(each), "an idle list runs in a circle");
     listed.add(each);
@@ -605,7 +602,7 @@ function checkIdle(
     const link = level === 0 ? each : each.linkAbove(level - 1);
     each = link.shorter?.connection ?? null;
   }
-  equal(list.shortest, last, "the end of an idle list");
+  equal(shortestIdle, last, "the end of an idle list");
   equal(idleCount, expected.length, "the count of idle connections");
   const isListed = level === 0 || limit !== Number.POSITIVE_INFINITY;
   equal(listed.size, isListed ? expected.length : 0, "idle connections on an idle list");
@@ -614,7 +611,7 @@ function checkIdle(
 /** Whether requests of `pool` may be held back from dials: they are looked at again by the clock, or when a dial ends. */
 function isPatient({ dialing, options, roster }: ManualPool): boolean {
   if (dialing.patience === null || options.dialing === "eager") return false;
-  return dialing.slot !== -1 || roster.dialingCount > 0;
+  return dialing.slot !== -1 || roster.dialing > 0;
 }
 
 function isSet(deadline: Deadline, at: Msecs, what: string, exactly: boolean): void {

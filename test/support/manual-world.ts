@@ -252,8 +252,8 @@ export class ManualWorld {
     return {
       open: pool?.budget.open ?? 0,
       idle: pool?.roster.idleCount ?? 0,
-      busy: pool?.roster.busyCount ?? 0,
-      dialing: pool?.roster.dialingCount ?? 0,
+      busy: pool?.roster.busy ?? 0,
+      dialing: pool?.roster.dialing ?? 0,
       pending: pool?.lanes.count ?? 0,
     };
   }

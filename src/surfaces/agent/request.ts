@@ -306,7 +306,7 @@ export class AgentRequest extends SocketBorrower {
  * the end of its response. A program that asks again right there would have a dial made for nothing.
  */
 function isAboutToFree({ roster, budget }: HttpPool): boolean {
-  if (budget.isFull || roster.idleCount > 0 || roster.busyCount === 0) return false;
+  if (budget.isFull || roster.idleCount > 0 || roster.busy === 0) return false;
   for (const { holders } of roster.connections) {
     const [holder] = holders;
     if (holder instanceof AgentRequest && holder.isEnding) return true;

@@ -51,7 +51,7 @@ export function zeroCounts(): AgentCounts {
 /** The sockets that are idle, the one that has been so for longest first. */
 export function freeSocketsOf(pooling: Pooling): ByName<Socket> {
   return byName(pooling, function* (pool) {
-    for (let idle = pool.budget.idle.longest; idle !== null; ) {
+    for (let idle = pool.budget.longestIdle; idle !== null; ) {
       if (idle.transport !== null) yield idle.transport.socket;
       idle = idle.shorter?.connection ?? null;
     }
