@@ -42,6 +42,24 @@ test("dials that end late, one after the other, show what a handshake takes", ()
   assert.ok(pace.gapMsecs < 0.3, `${pace.gapMsecs} ms`);
 });
 
+test("a hundred dials that are all held up do not pass for a longer way", () => {
+  const pace = new Pace();
+  pace.ended(60, 100);
+  for (let count = 1; count <= 100; count++) pace.ended(110, 100 + 2 * count);
+  assert.ok(pace.gapMsecs > 1.9, `${pace.gapMsecs} ms`);
+});
+
+test("a way that has become longer is learned, and what is far away is not slow", () => {
+  const pace = new Pace();
+  for (let count = 0; count < 100; count++) pace.ended(40, 10 * count);
+  let now = 1_000;
+  for (let count = 0; count < 1_500; count++) {
+    now += pace.gapMsecs;
+    pace.ended(200, now);
+  }
+  assert.ok(pace.gapMsecs < 0.3, `${pace.gapMsecs} ms`);
+});
+
 test("as many dials are under way as can be made on the way to the server and back, and eight at least", () => {
   const far = new Pace();
   far.ended(400, 0);

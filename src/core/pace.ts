@@ -23,8 +23,11 @@ const heldUpMsecs: Msecs = 2;
 const gapWeight = 1 / 8;
 /** What a dial that was not held up makes of the gap. */
 const gapFall = 0.99;
-/** The best is forgotten slowly, for the way to the server may have become longer. */
-const bestRise = 1.02;
+/**
+ * The best is forgotten slowly, for the way to the server may have become longer. In a burst all dials take long, a hundred one after
+ * the other: that must not pass for the way.
+ */
+const bestRise = 1.002;
 /** A process that did not look for longer had no reason to. */
 const mostLateMsecs: Msecs = 100;
 /** However short the way to the server is, so many dials may be under way. */
