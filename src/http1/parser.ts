@@ -43,7 +43,7 @@ const noTrailers = Object.freeze<string[]>([]) as string[];
 
 /** Parsers that no connection needs now: between two responses a connection has none, and there may be thousands of those. */
 const spares: ResponseParser[] = [];
-const mostSpares = 1_024;
+const mostSpares = 128;
 const nobody: ResponseSink = { onInterim() {}, onHead() {}, onBody() {}, onEnd() {} };
 
 /** A response parser: `begin` for each request, `execute` for what arrives. */

@@ -120,16 +120,21 @@ export class Dialer {
     });
     if (isTls(socket)) {
       socket.once("secureConnect", onOpen);
-      let identity: PeerIdentity | null = null;
-      // Node holds it back until the certificate was verified.
-      socket.on("session", (ticket: Buffer) => {
-        if (socket.destroyed) return;
-        identity ??= (socket.isSessionReused() && offered?.identity) || this.#identityOf(socket);
-        this.sessions.set(server, { ticket, identity });
-      });
+      this.#keepSessions(socket, server, offered?.identity ?? null);
     }
     socket.on("error", onError);
     return socket;
+  }
+
+  /** Keeps the sessions that `socket` is given. Not in `dial`: the listener stays, and would keep all else of it. */
+  #keepSessions(socket: TLSSocket, server: string, offered: PeerIdentity | null): void {
+    let identity: PeerIdentity | null = null;
+    // Node holds it back until the certificate was verified.
+    socket.on("session", (ticket: Buffer) => {
+      if (socket.destroyed) return;
+      identity ??= (socket.isSessionReused() ? offered : null) ?? this.#identityOf(socket);
+      this.sessions.set(server, { ticket, identity });
+    });
   }
 
   #connect(
