@@ -7,9 +7,9 @@ import type { Clock, Msecs } from "../core/clock.ts";
 import { atEndOfTurn, type TurnListener, tellAll } from "./turn.ts";
 
 /** A request that begins so long after the first one has all of them written before the turn ends. */
-const gatheringMsecs: Msecs = 0.25;
+const gatheringMsecs: Msecs = 1;
 /** A turn that went on for longer after its first request: the program computes, and the server could have, too. */
-const longMsecs: Msecs = 1;
+const longMsecs: Msecs = 2;
 /** So many long turns in a row show that they are no collection of garbage. */
 const longTurns = 2;
 /** For how long requests are written at once then. */
