@@ -152,8 +152,7 @@ describe("a probe", { concurrency: 32 }, () => {
     const report = await run(origin, { maxMsecs: 300 });
     assert.deepEqual([report.idle?.kind, report.idle?.timeoutMsecs], ["keeps", null]);
     const { atLeastMsecs } = report.idle ?? { atLeastMsecs: 0 };
-    // Timers may be early by less than a millisecond.
-    assert.ok(atLeastMsecs > 299, `${atLeastMsecs}`);
+    assert.ok(atLeastMsecs >= 300, `${atLeastMsecs}`);
     assert.ok(Number(advised(report, "keepAliveMsecs")) < atLeastMsecs);
     assert.match(report.advice.settings[0]?.why ?? "", /still good/);
   });

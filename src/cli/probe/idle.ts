@@ -77,6 +77,12 @@ export async function measureIdle(
   }
 }
 
+/** Sleeps until `at`, as `performance.now()` has it: a timer counts from when its turn of the event loop began, and may be early by that. */
+async function sleepUntil(at: Msecs, signal: AbortSignal): Promise<void> {
+  do await sleep(Math.max(0, at - performance.now()), null, { signal });
+  while (performance.now() < at);
+}
+
 /**
  * Opens a connection, asks once, leaves it idle for `ageMsecs`, and asks again. Null when there is nothing to learn:
  * `round` is over, the connection could not be opened or was not kept to begin with.
@@ -94,10 +100,9 @@ async function leaveIdle(
     if (first.kind !== "answered" || refusalOf(first) !== null) return null;
     const isIdle = new AbortController();
     const ended = AbortSignal.any([round, isIdle.signal, visitor.signal]);
-    const wait = ageMsecs - (performance.now() - first.doneAt);
     const outcome = await Promise.race([
       connection.closing,
-      sleep(Math.max(0, wait), null, { signal: ended }).then(look, () => "over" as const),
+      sleepUntil(first.doneAt + ageMsecs, ended).then(look, () => "over" as const),
     ]);
     isIdle.abort();
     if (outcome === "over") return null;
