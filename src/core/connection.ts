@@ -3,7 +3,6 @@
  * long it may still be used. Only its pool moves it from state to state.
  * Invariant: leases never exceed capacity, and a closed connection stays closed.
  */
-
 import type { Msecs } from "./clock.ts";
 import type { IdleLink } from "./idle-list.ts";
 import type { PendingRequest } from "./pending.ts";

@@ -59,6 +59,7 @@ export class IdleList<R extends PendingRequest, T> {
   }
 }
 
+/** When the connection of a link became idle; `Infinity` when it is not. */
 export function idleSince<R extends PendingRequest, T>({ connection }: IdleLink<R, T>): number {
   return connection.state.kind === "idle" ? connection.state.since : Number.POSITIVE_INFINITY;
 }

@@ -17,6 +17,7 @@ export abstract class ConnectionUser extends PendingRequest {
   abstract readonly target: string;
   /** It has the lease of `connection`. */
   abstract use(connection: Http1Connection, now: Msecs): void;
+
   /** Of its response; null when it is not known here. */
   get statusCode(): number | null {
     return null;
