@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { randomStream } from "../simulate/random.ts";
 import { ClientBody } from "./body.ts";
 import { IncomingBody } from "./incoming-body.ts";
 
@@ -35,6 +36,48 @@ test("a body in tiny pieces is held in few, in the order in which they came", as
   }
 });
 
+test("text is what the whole of the bytes decodes to, wherever they are split and whenever it is asked for", async () => {
+  const random = randomStream(7, 1);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  // Lead bytes, continuations, and what is neither: most of it is no UTF-8, and half of it at splits.
+  const kinds = [0x41, 0x80, 0xbb, 0xbf, 0x9f, 0xc0, 0xc3, 0xe2, 0xed, 0xef, 0xf0, 0xf4, 0xff];
+  for (let round = 0; round < 300; round++) {
+    const sizes = Array.from({ length: 1 + below(12) }, () =>
+      below(3) === 0 ? below(900) : below(6),
+    );
+    const pieces = sizes.map((size) =>
+      Buffer.from(Array.from({ length: size }, () => kinds[below(kinds.length)] ?? 0)),
+    );
+    if (below(2) === 0) pieces.unshift(Buffer.from([0xef, 0xbb]), Buffer.from([0xbf, 0x41]));
+    const body = new IncomingBody(owner);
+    const askedAfter = below(pieces.length + 2);
+    let text: Promise<string> | null = null;
+    for (const [index, piece] of pieces.entries()) {
+      if (index === askedAfter) text = new ClientBody(body, { rawHeaders: [] }).text();
+      // As from a socket: the bytes are written over when the call is over.
+      const lent = Buffer.from(piece);
+      body.receive(lent, 0, lent.length);
+      lent.fill(0);
+    }
+    if (askedAfter === pieces.length) text = new ClientBody(body, { rawHeaders: [] }).text();
+    body.end();
+    text ??= new ClientBody(body, { rawHeaders: [] }).text();
+    assert.equal(await text, new TextDecoder().decode(Buffer.concat(pieces)), `round ${round}`);
+  }
+});
+
+test("bytes are in memory of their own, however many pieces they came in", async () => {
+  for (const count of [0, 1, 3]) {
+    const body = new IncomingBody(owner);
+    const reading = new ClientBody(body, { rawHeaders: [] }).bytes();
+    for (let piece = 0; piece < count; piece++) body.push(Buffer.from([piece, piece]));
+    body.end();
+    const bytes = await reading;
+    assert.deepEqual([...bytes], [0, 0, 1, 1, 2, 2].slice(0, 2 * count));
+    assert.equal(bytes.buffer.byteLength, bytes.length);
+  }
+});
+
 /** True when nothing but `ref` references what it refers to. */
 async function isCollected(ref: WeakRef<object>): Promise<boolean> {
   await turn(); // what was looked at in this turn stays until its end
@@ -44,6 +87,7 @@ async function isCollected(ref: WeakRef<object>): Promise<boolean> {
 
 const begins: readonly [string, (body: IncomingBody, keeper: object) => Promise<unknown>][] = [
   ["gather", (body, keeper) => body.gather(keeper)],
+  ["borrow", (body, keeper) => body.borrow(keeper, () => true)],
   ["dump", (body, keeper) => body.dump(keeper, 100)],
   [
     "pull",

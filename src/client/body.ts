@@ -5,14 +5,17 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { Readable, type Writable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
 import { invalidOption, wholeNumber } from "../core/rules.ts";
 import type { ResponseHead } from "../http1/parser.ts";
-import { type IncomingBody, mostHeldBytes } from "./incoming-body.ts";
+import { type IncomingBody, mostHeldBytes, smallBytes } from "./incoming-body.ts";
 import type { CallSite } from "./leaks.ts";
 import { sinkFor } from "./sink.ts";
+import { giveBack } from "./spare-memory.ts";
 
 /** Bytes that `dump` reads by default rather than close the connection. */
 const mostDumpedBytes = 131_072;
+const byteOrderMark = 0xfeff;
 
 /** The body of one response, as the program sees it. It can be read once, in one of these ways. */
 export interface ResponseBody extends AsyncIterable<Buffer> {
@@ -80,11 +83,11 @@ export class ClientBody implements ResponseBody {
   }
 
   text(): Promise<string> {
-    return this.#whole(textOf);
+    return this.#incoming.hasEnded ? this.#whole(textOf) : this.#decoded();
   }
 
   json(): Promise<unknown> {
-    return this.#whole(jsonOf);
+    return this.#incoming.hasEnded ? this.#whole(jsonOf) : this.#decoded().then(JSON.parse);
   }
 
   bytes(): Promise<Uint8Array<ArrayBuffer>> {
@@ -146,6 +149,13 @@ export class ClientBody implements ResponseBody {
     }
   }
 
+  /** Its text: what comes from now on is decoded where it lies. */
+  #decoded(): Promise<string> {
+    const text = new Text();
+    const read = this.#incoming.borrow(this, (bytes) => text.take(bytes));
+    return read.then(() => text.end());
+  }
+
   /** What `make` makes of all of it. A body that has come already, as most have with their heads, is not waited for. */
   #whole<T>(make: (pieces: readonly Buffer[]) => T): Promise<T> {
     const pieces = this.#incoming.takeEnded();
@@ -183,21 +193,74 @@ function contentType(rawHeaders: readonly string[]): string {
   return "";
 }
 
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === byteOrderMark ? text.slice(1) : text;
+}
+
+/** UTF-8 that comes in pieces, as text without a byte order mark. */
+class Text {
+  readonly #decoder = new StringDecoder("utf8");
+  #text = "";
+  /** Small pieces, together: decoded one by one, each would be an object of its own in the text. */
+  #small: Buffer | null = null;
+  #smallBytes = 0;
+
+  /** Takes the next bytes, of which nothing is kept but a copy: true, for more are welcome. */
+  take(bytes: Buffer): true {
+    if (bytes.length < smallBytes) {
+      this.#small ??= Buffer.allocUnsafe(16 * smallBytes);
+      if (this.#smallBytes + bytes.length > this.#small.length) this.#decodeSmall();
+      this.#smallBytes += bytes.copy(this.#small, this.#smallBytes);
+    } else {
+      this.#decodeSmall();
+      this.#text += this.#decoder.write(bytes);
+    }
+    return true;
+  }
+
+  /** All of it. */
+  end(): string {
+    this.#decodeSmall();
+    return withoutMark(this.#text + this.#decoder.end());
+  }
+
+  #decodeSmall(): void {
+    if (this.#small === null || this.#smallBytes === 0) return;
+    this.#text += this.#decoder.write(this.#small.subarray(0, this.#smallBytes));
+    this.#smallBytes = 0;
+  }
+}
+
 function textOf(pieces: readonly Buffer[]): string {
-  const bytes = join(pieces);
-  const hasMark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
-  return bytes.toString("utf8", hasMark ? 3 : 0);
+  const [first] = pieces;
+  if (pieces.length === 1 && first !== undefined) {
+    const text = withoutMark(first.toString("utf8"));
+    giveBack(first);
+    return text;
+  }
+  const text = new Text();
+  for (const piece of pieces) {
+    text.take(piece);
+    giveBack(piece);
+  }
+  return text.end();
 }
 
 function jsonOf(pieces: readonly Buffer[]): unknown {
   return JSON.parse(textOf(pieces));
 }
 
+/** In memory of its own: a piece may share its memory with others. */
 function bytesOf(pieces: readonly Buffer[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(join(pieces));
-}
-
-function join(pieces: readonly Buffer[]): Buffer {
-  const [first] = pieces;
-  return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces);
+  let byteLength = 0;
+  for (const piece of pieces) byteLength += piece.length;
+  const { buffer } = Buffer.allocUnsafeSlow(byteLength);
+  const bytes = new Uint8Array(buffer);
+  let start = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, start);
+    start += piece.length;
+    giveBack(piece);
+  }
+  return bytes;
 }

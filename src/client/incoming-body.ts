@@ -6,6 +6,8 @@
  * (`ClientBody`) is referenced from here only while a read is under way: see `keeper`.
  */
 
+import { giveBack, spareCopy } from "./spare-memory.ts";
+
 /** What a body asks of the request that it belongs to. */
 export interface BodyOwner {
   /** Read on. */
@@ -19,7 +21,7 @@ export interface BodyOwner {
 /** Bytes held before the socket waits. */
 export const mostHeldBytes = 65_536;
 /** Pieces below this size are small, and no more than so many of them are held one by one. */
-const smallBytes = 256;
+export const smallBytes = 256;
 const mostSmallPieces = 1_024;
 
 type End =
@@ -99,6 +101,11 @@ export class IncomingBody {
     return this.#reader.kind !== "none";
   }
 
+  /** Whether all of it has come. */
+  get hasEnded(): boolean {
+    return this.#end.kind === "ended";
+  }
+
   /** It is the program's turn: it has not begun to read, or has stopped while something waits. */
   get isNeglected(): boolean {
     if (this.#end.kind !== "open") return false;
@@ -117,6 +124,7 @@ export class IncomingBody {
     if (reader.kind === "borrow" && this.#pieces.length === 0) {
       return this.#lend(reader, buffer.subarray(start, end));
     }
+    if (reader.kind !== "pull") return this.push(spareCopy(buffer, start, end));
     const piece = Buffer.allocUnsafe(end - start);
     buffer.copy(piece, 0, start, end);
     return this.push(piece);
@@ -280,7 +288,9 @@ export class IncomingBody {
   #lendHeld(reader: Borrower): void {
     for (let piece = this.#pieces.shift(); piece !== undefined; piece = this.#pieces.shift()) {
       this.heldBytes -= piece.length;
-      if (!this.#lend(reader, piece)) return;
+      const goesOn = this.#lend(reader, piece);
+      giveBack(piece);
+      if (!goesOn) return;
     }
     if (this.#end.kind === "open") this.#owner.resume();
     else if (this.#end.kind === "ended") reader.resolve();
