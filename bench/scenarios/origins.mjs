@@ -13,6 +13,8 @@ const clients = ["raw", "keepline", "undici-agent", "node-http"];
 /** What a process has open beside its sockets. */
 const otherFiles = 200;
 const hotSockets = 50;
+/** Clients in whose costs some tenths of a microsecond matter: where the memory of a process lies makes as much of a difference. */
+const severalTimes = ["keepline"];
 /** Requests to an origin that note where they are made, the one that opened the connection left out. */
 const earlyRequests = 15;
 /** Until connections end, when pools are to go; and how long that is waited for. */
@@ -21,68 +23,74 @@ const expiry = { keepAliveMsecs: 1_000, mostMsecs: 60_000 };
 export const title = "many origins";
 export const summary = "what a request costs among 10,000 origins, and what each of them takes";
 export const options = {
-  rounds: whole(1, 100, 7, "rounds, after one that warms up"),
+  rounds: whole(1, 100, 5, "rounds, after one that warms up"),
   requests: whole(1, 1_000_000, 50_000, "requests of each client in a round"),
   origins: whole(100, 20_000, 10_000, "origins, with one idle connection each"),
+  processes: whole(
+    1,
+    10,
+    3,
+    "processes of keepline with as many sockets, which differ by where their memory lies",
+  ),
   only: someOf(clients),
 };
 export const examples = [
-  ["npm run bench -- origins", "about three minutes; needs some 10,000 file descriptors"],
+  ["npm run bench -- origins", "about four minutes; needs some 10,000 file descriptors"],
   ["npm run bench -- origins --origins 1000 --only raw,keepline", "where there are fewer"],
 ];
 
 export async function measure(settings) {
-  const { rounds, requests, origins, only } = settings;
+  const { rounds, requests, origins, processes, only } = settings;
   checkFiles(origins);
-  const turns = [];
+  const groups = [];
   for (const key of only) {
     for (const { kind, ...shape } of shapesFor(key, origins)) {
-      say(`opening sockets: ${key}, ${kind}`);
-      // One for each: their sockets together may be more than one process can have.
-      const server = await start(new URL("../origin.mjs", import.meta.url), {});
-      const child = await start(
-        new URL("../runners/origins.mjs", import.meta.url),
-        {
-          file: new URL(`../origins/${key}.mjs`, import.meta.url).href,
-          port: server.ready.port,
-          ...shape,
-        },
-        {},
-        ["--expose-gc"],
-      );
-      const name = child.ready.name;
-      turns.push({ key, kind, name, child, server, ask: () => child.ask({ requests }) });
+      const copies = [];
+      const many = severalTimes.includes(key) && kind !== "hot" ? processes : 1;
+      for (let copy = 0; copy < many; copy++) {
+        say(`opening sockets: ${key}, ${kind}`);
+        copies.push(await open(key, shape));
+      }
+      const { name, memory, openMsecs } = copies[0].child.ready;
+      groups.push({ key, kind, name, memory, openMsecs, copies });
     }
   }
-  const keepline = turns.find((each) => each.key === "keepline" && each.kind === "many");
-  say(`the first requests to each origin: ${keepline?.name}`);
-  const early = (await keepline?.child.ask({ requests: earlyRequests * origins })) ?? null;
-  const answers = await takeTurns(rounds, turns);
-  const answersOf = (key, kind) =>
-    answers[turns.findIndex((each) => each.key === key && each.kind === kind)] ?? null;
-  const results = turns.map(({ key, kind, name, child }, index) => ({
-    key,
-    kind,
-    name,
-    cpuMicros: spreadOf(answers[index], "cpuMicros"),
-    wallMicros: spreadOf(answers[index], "wallMicros"),
-    toHot: ratioOf(answers[index], answersOf(key, "hot"), "cpuMicros"),
-    toTurns:
-      kind === "many" && answersOf(key, "turns") !== null
-        ? ratioOf(answers[index], answersOf(key, "turns"), "cpuMicros")
-        : null,
-    toRaw: ratioOrNull(answers[index], answersOf("raw", kind === "hot" ? "hot" : "many")),
-    memory: child.ready.memory,
-    openMsecs: child.ready.openMsecs,
-  }));
-  say("until pools are dropped: about 35 s");
-  const dropped = keepline === undefined ? null : await keepline.child.ask({ expire: expiry });
-  const opened = keepline?.child.ready ?? null;
-  for (const { child, server } of turns) {
-    child.stop();
-    server.stop();
+  const groupOf = (key, kind) =>
+    groups.find((each) => each.key === key && each.kind === kind) ?? null;
+  const measured = groupOf("keepline", "many")?.copies ?? [];
+  let early = null;
+  for (const { child } of measured) {
+    say("the first requests to each origin: keepline");
+    early = await child.ask({ requests: earlyRequests * origins });
   }
-  const before = opened?.before ?? null;
+  const turns = groups.flatMap(({ name, copies }) =>
+    copies.map((copy) => ({ name, copy, ask: () => copy.child.ask({ requests }) })),
+  );
+  const answers = await takeTurns(rounds, turns);
+  for (const [index, { copy }] of turns.entries()) copy.answers = answers[index];
+  const results = groups.map((group) => {
+    const { key, kind, name, memory, openMsecs } = group;
+    return {
+      key,
+      kind,
+      name,
+      cpuMicros: spreadOf(allOf(group), "cpuMicros"),
+      wallMicros: spreadOf(allOf(group), "wallMicros"),
+      toHot: ratioTo(group, groupOf(key, "hot")),
+      toTurns: kind === "many" ? ratioTo(group, groupOf(key, "turns")) : null,
+      toRaw: ratioTo(group, groupOf("raw", kind === "hot" ? "hot" : "many")),
+      memory,
+      openMsecs,
+    };
+  });
+  say("until pools are dropped: about 35 s");
+  const [first] = measured;
+  const dropped = first === undefined ? null : await first.child.ask({ expire: expiry });
+  for (const { copy } of turns) {
+    copy.child.stop();
+    copy.server.stop();
+  }
+  const before = first?.child.ready.before ?? null;
   return { results, early, dropped: dropped && { ...dropped, before } };
 }
 
@@ -94,8 +102,30 @@ export const targets = ({ results }) =>
     1.15,
   );
 
-const ratioOrNull = (answers, others) =>
-  others === null ? null : ratioOf(answers, others, "cpuMicros");
+/** A process of a client, and its server: the sockets of all clients may be more than one server can have. */
+async function open(key, shape) {
+  const server = await start(new URL("../origin.mjs", import.meta.url), {});
+  const file = new URL(`../origins/${key}.mjs`, import.meta.url).href;
+  const child = await start(
+    new URL("../runners/origins.mjs", import.meta.url),
+    { file, port: server.ready.port, ...shape },
+    {},
+    ["--expose-gc"],
+  );
+  return { server, child, answers: [] };
+}
+
+/** What all processes of a group have answered, one process after the other. */
+const allOf = ({ copies }) => copies.flatMap((each) => each.answers);
+
+/** The ratios of `group` to `other`, each of its processes to one of the other's, round by round; null where there is no other. */
+function ratioTo(group, other) {
+  if (other === null) return null;
+  const others = group.copies.flatMap(
+    (_, copy) => other.copies[copy % other.copies.length].answers,
+  );
+  return ratioOf(allOf(group), others, "cpuMicros");
+}
 
 /** One origin with few connections; one with many that take turns, where a client can do that; many origins. */
 function shapesFor(key, origins) {
@@ -116,7 +146,7 @@ function checkFiles(origins) {
   );
 }
 
-export function report({ rounds, requests, origins }, { results, early, dropped }) {
+export function report({ rounds, requests, origins, processes }, { results, early, dropped }) {
   const shapes = {
     hot: `one origin, ${hotSockets} connections`,
     turns: `one origin, ${count(origins)} connections and URLs in turn`,
@@ -136,7 +166,7 @@ export function report({ rounds, requests, origins }, { results, early, dropped 
   ]);
   return [
     title,
-    `${rounds} rounds of ${count(requests)}`,
+    `${rounds} rounds of ${count(requests)}; keepline with many connections: ${processes} processes`,
     "CPU time of the client's process per request, its ratios (medians), and KiB per idle connection and its pool",
     block(
       [
