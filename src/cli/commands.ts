@@ -1,16 +1,11 @@
 /**
- * The table of commands. A new one is a file of its own and a row here.
+ * The table of commands. A new one is a file of its own and a row here. Each is loaded when it is needed: all of them together take longer
+ * to load than most take to run.
  */
-import { advice } from "./advise/command.ts";
 import type { Command } from "./command.ts";
-import { demo } from "./demo/command.ts";
 import { UsageError } from "./errors.ts";
 import { helpOf, overview } from "./help.ts";
-import { loadCommand } from "./load/command.ts";
 import { suggestion } from "./options.ts";
-import { probeCommand } from "./probe/command.ts";
-import { simulation } from "./simulate/command.ts";
-import { topCommand } from "./top/command.ts";
 
 const help: Command = {
   name: "help",
@@ -23,30 +18,37 @@ const help: Command = {
     const [name, ...rest] = args;
     if (rest.length > 0) throw new UsageError(`explains one command, not ${args.length}`);
     terminal.print(
-      name === undefined ? overview(commands, terminal) : helpOf(findCommand(name), terminal),
+      name === undefined
+        ? overview(await allCommands(), terminal)
+        : helpOf(await findCommand(name), terminal),
     );
   },
 };
 
 /** In the order in which help lists them. */
-export const commands: readonly Command[] = [
-  demo,
-  probeCommand,
-  loadCommand,
-  topCommand,
-  simulation,
-  advice,
-  help,
-];
+const commands: Readonly<Record<string, () => Command | Promise<Command>>> = {
+  demo: async () => (await import("./demo/command.ts")).demo,
+  probe: async () => (await import("./probe/command.ts")).probeCommand,
+  load: async () => (await import("./load/command.ts")).loadCommand,
+  top: async () => (await import("./top/command.ts")).topCommand,
+  simulate: async () => (await import("./simulate/command.ts")).simulation,
+  advise: async () => (await import("./advise/command.ts")).advice,
+  help: () => help,
+};
+
+/** All of them, for an overview. */
+export function allCommands(): Promise<Command[]> {
+  return Promise.all(Object.values(commands).map((load) => load()));
+}
 
 /**
  * The command of that name.
  *
  * @throws UsageError
  */
-export function findCommand(name: string): Command {
-  const found = commands.find((command) => command.name === name);
-  if (found !== undefined) return found;
-  const names = commands.map((command) => command.name);
+export async function findCommand(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (load !== undefined) return load();
+  const names = Object.keys(commands);
   throw new UsageError(`there is no command ${JSON.stringify(name)}; ${suggestion(names, name)}`);
 }

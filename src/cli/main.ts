@@ -4,7 +4,7 @@ import { version } from "../version.ts";
  * The command line: finds the command, runs it, and turns its end into an exit code.
  * Invariant: a command hears of a signal once and ends by itself, so that what it has started ends, too.
  */
-import { commands, findCommand } from "./commands.ts";
+import { allCommands, findCommand } from "./commands.ts";
 import { Failure, Interrupted, OutputClosed, UsageError, verdict } from "./errors.ts";
 import { helpOf, overview } from "./help.ts";
 import { suggestion } from "./options.ts";
@@ -16,14 +16,15 @@ const mostEndingMsecs = 3_000;
 async function dispatch(args: readonly string[], signal: AbortSignal): Promise<void> {
   const [name, ...rest] = args;
   if (name === undefined || isHelp(name)) {
-    terminal.print(overview(commands, terminal));
+    terminal.print(overview(await allCommands(), terminal));
   } else if (name === "--version") {
     terminal.print([version]);
   } else if (name.startsWith("-")) {
     const hint = suggestion(["help", "version"], name.replace(/^-+/, ""), "--");
     throw new UsageError(`there is no option ${name}; ${hint}`);
   } else {
-    const command = findCommand(name);
+    const command = await findCommand(name);
+    signal.throwIfAborted(); // while it was loaded
     place = `keepline ${name}`;
     if (rest.some(isHelp)) terminal.print(helpOf(command, terminal));
     else await command.run(rest, { terminal, signal });
