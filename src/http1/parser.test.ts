@@ -21,7 +21,7 @@ import { KeeplineError, ResponseParseError } from "../core/errors.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
 
 const seed = Number(process.env.KEEPLINE_SEED ?? 1);
-const mutationCount = Number(process.env.KEEPLINE_RUNS ?? extent(40_000, 100_000));
+const mutationCount = Number(process.env.KEEPLINE_RUNS ?? extent(20_000, 100_000));
 const again = `repeat with KEEPLINE_SEED=${seed}`;
 const ignored: ResponseSink = { onInterim() {}, onHead() {}, onBody() {}, onEnd() {} };
 const okHead = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";

@@ -2,7 +2,7 @@
  * Half a minute of moderate load without faults, in which the options change every second: nothing fails,
  * nothing grows, limits hold, and all numbers add up.
  *   KEEPLINE_SEED=n           repeats a run's configurations and requests
- *   KEEPLINE_SOAK_SECONDS=n   instead of 12, or 60 with KEEPLINE_THOROUGH=1; beyond 120 with `npm test -- soak --test-timeout=MSECS`
+ *   KEEPLINE_SOAK_SECONDS=n   instead of 8, or 60 with KEEPLINE_THOROUGH=1; beyond 120 with `npm test -- soak --test-timeout=MSECS`
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -24,7 +24,7 @@ import { assertNothingLeft, until } from "../support/client-kit.ts";
 import { activeResources, heapAfterGc } from "../support/process-kit.ts";
 import { extent } from "../support/thorough.ts";
 
-const seconds = Number(process.env.KEEPLINE_SOAK_SECONDS ?? extent(12, 60));
+const seconds = Number(process.env.KEEPLINE_SOAK_SECONDS ?? extent(8, 60));
 const seed = Number(process.env.KEEPLINE_SEED ?? 1);
 const requestsPerSecond = 300;
 /** When what there is at rest is measured for the first time. */

@@ -2,7 +2,7 @@
  * Thousands of requests of every kind through proxies that break, stall, split and slow the connections at any
  * moment: every promise settles, every answer is the request's own, what must not be sent twice is not, no
  * error says of a request that it was not sent when it was, and in the end nothing is left and all numbers add up.
- *   KEEPLINE_THOROUGH=1   20,000 requests instead of 8,000
+ *   KEEPLINE_THOROUGH=1   20,000 requests instead of 5,000
  *   KEEPLINE_SEED=n   other requests and faults. What is planned is the same for a seed; when it happens is not.
  */
 import assert from "node:assert/strict";
@@ -43,7 +43,7 @@ import { activeResources, heapAfterGc } from "../support/process-kit.ts";
 import { extent } from "../support/thorough.ts";
 
 const seed = Number(process.env.KEEPLINE_SEED ?? 1);
-const requestCount = extent(8_000, 20_000);
+const requestCount = extent(5_000, 20_000);
 const width = 50;
 /** Workers stand still for a moment, so that connections become idle, whenever so many more were sent. */
 const requestsPerLull = 1_000;

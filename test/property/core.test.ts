@@ -23,7 +23,7 @@ import {
 } from "../support/manual-world.ts";
 import { extent } from "../support/thorough.ts";
 
-const runs = Number(process.env.KEEPLINE_RUNS ?? extent(3_500, 10_000));
+const runs = Number(process.env.KEEPLINE_RUNS ?? extent(2_000, 10_000));
 const seed = { seed: Number(process.env.KEEPLINE_SEED ?? 1) };
 
 // Over TLS requests may be held back from dials.
