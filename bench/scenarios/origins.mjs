@@ -58,11 +58,12 @@ export async function measure(settings) {
   const groupOf = (key, kind) =>
     groups.find((each) => each.key === key && each.kind === kind) ?? null;
   const measured = groupOf("keepline", "many")?.copies ?? [];
-  let early = null;
+  const firsts = [];
   for (const { child } of measured) {
     say("the first requests to each origin: keepline");
-    early = await child.ask({ requests: earlyRequests * origins });
+    firsts.push(await child.ask({ requests: earlyRequests * origins }));
   }
+  const early = firsts.length === 0 ? null : { cpuMicros: spreadOf(firsts, "cpuMicros").median };
   const turns = groups.flatMap(({ name, copies }) =>
     copies.map((copy) => ({ name, copy, ask: () => copy.child.ask({ requests }) })),
   );
@@ -166,7 +167,7 @@ export function report({ rounds, requests, origins, processes }, { results, earl
   ]);
   return [
     title,
-    `${rounds} rounds of ${count(requests)}; keepline with many connections: ${processes} processes`,
+    `${rounds} rounds of ${count(requests)}${severalOf(results, processes)}`,
     "CPU time of the client's process per request, its ratios (medians), and KiB per idle connection and its pool",
     block(
       [
@@ -183,11 +184,18 @@ export function report({ rounds, requests, origins, processes }, { results, earl
       rows,
     ),
     `to hot: to the same client with one origin and ${hotSockets} connections; to turns: with one origin and as many connections and URLs,`,
-    "the baseline for origins; to raw: to raw sockets, hot or in turn. Outside heap: buffers, counted by Node.js.",
+    "the baseline for origins; to raw: to raw sockets, hot or in turn. Ratios are medians of those of the rounds, so that they are not those of the medians.",
+    "Outside heap: buffers, counted by Node.js. Memory is that of the first process of each kind.",
     ...added(results),
     ...earlyLines(early),
     ...droppedLines(dropped),
   ];
+}
+
+/** How many processes were measured, where there were several. */
+function severalOf(results, processes) {
+  const isSeveral = processes > 1 && results.some(({ key }) => severalTimes.includes(key));
+  return isSeveral ? `; keepline with many connections in ${count(processes)} processes` : "";
 }
 
 /** What keepline takes beyond its sockets, which every client has. */

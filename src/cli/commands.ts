@@ -1,6 +1,6 @@
 /**
- * The table of commands. A new one is a file of its own and a row here. Each is loaded when it is needed: all of them together take longer
- * to load than most take to run.
+ * The table of commands. A new one is a file of its own and a row here. Each is loaded when it is needed: all of them together take as long
+ * to load as Node.js takes to start.
  */
 import type { Command } from "./command.ts";
 import { UsageError } from "./errors.ts";
@@ -14,14 +14,15 @@ const help: Command = {
   options: {},
   examples: [["keepline help demo", "what keepline demo can do"]],
   notes: [],
-  run: async (args, { terminal }) => {
+  run: async (args, { terminal, signal }) => {
     const [name, ...rest] = args;
     if (rest.length > 0) throw new UsageError(`explains one command, not ${args.length}`);
-    terminal.print(
+    const text =
       name === undefined
         ? overview(await allCommands(), terminal)
-        : helpOf(await findCommand(name), terminal),
-    );
+        : helpOf(await findCommand(name), terminal);
+    signal.throwIfAborted();
+    terminal.print(text);
   },
 };
 

@@ -16,7 +16,9 @@ const mostEndingMsecs = 3_000;
 async function dispatch(args: readonly string[], signal: AbortSignal): Promise<void> {
   const [name, ...rest] = args;
   if (name === undefined || isHelp(name)) {
-    terminal.print(overview(await allCommands(), terminal));
+    const text = overview(await allCommands(), terminal);
+    signal.throwIfAborted();
+    terminal.print(text);
   } else if (name === "--version") {
     terminal.print([version]);
   } else if (name.startsWith("-")) {

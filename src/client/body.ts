@@ -21,7 +21,10 @@ const byteOrderMark = 0xfeff;
 export interface ResponseBody extends AsyncIterable<Buffer> {
   /** True once one of the ways to read it was chosen. */
   readonly used: boolean;
-  /** All of it as UTF-8 text, without a byte order mark. Rejects as the request fails. */
+  /**
+   * All of it as UTF-8 text, without a byte order mark. Rejects as the request fails, and with a RangeError where it is longer than a string
+   * can be: then the connection is closed.
+   */
   text(): Promise<string>;
   /** All of it as JSON. Rejects with a SyntaxError when it is none. */
   json(): Promise<unknown>;

@@ -10,8 +10,8 @@ const spareBytes = 65_536;
 const mostSpares = 16;
 
 const spares: ArrayBufferLike[] = [];
-/** What `spareCopy` has handed out. */
-const lent = new WeakSet<ArrayBufferLike>();
+/** Copies in such memory that were not given back. */
+const lent = new WeakSet<Buffer>();
 
 /** A copy of the bytes of `buffer` from `start` to `end`, for a while: it may take up to twice its length. */
 export function spareCopy(buffer: Buffer, start: number, end: number): Buffer {
@@ -20,14 +20,16 @@ export function spareCopy(buffer: Buffer, start: number, end: number): Buffer {
   if (length > spareBytes || length < spareBytes / 2) copy = Buffer.allocUnsafe(length);
   else {
     const memory = spares.pop() ?? Buffer.allocUnsafeSlow(spareBytes).buffer;
-    lent.add(memory);
     copy = Buffer.from(memory, 0, length);
+    lent.add(copy);
   }
   buffer.copy(copy, 0, start, end);
   return copy;
 }
 
-/** Nobody will look at `piece` any more. Of memory that is not from here, or was given back already, nothing is kept. */
+/** Nobody will look at `piece` any more. Nothing is kept of what is not from here, was given back already, or was transferred to another thread. */
 export function giveBack(piece: Buffer): void {
-  if (lent.delete(piece.buffer) && spares.length < mostSpares) spares.push(piece.buffer);
+  const { buffer } = piece;
+  const isWhole = buffer.byteLength === spareBytes;
+  if (lent.delete(piece) && isWhole && spares.length < mostSpares) spares.push(buffer);
 }
