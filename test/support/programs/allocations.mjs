@@ -9,10 +9,10 @@ async function get(count) {
   for (let left = count; left > 0; left--) await (await client.request(url)).body.text();
 }
 
-const windows = 5;
+const windows = 8;
 const requests = 500;
 // Until compilers have done what they will.
-await get(7_000);
+await get(20_000);
 globalThis.gc();
 const taken = [];
 for (let window = 0; window < windows; window++) {
