@@ -78,6 +78,21 @@ test("bytes are in memory of their own, however many pieces they came in", async
   }
 });
 
+test("a body that is collected, or read in pieces, takes no more memory than it is long", async () => {
+  const sent = Buffer.alloc(40_000);
+  const collected = new IncomingBody(owner);
+  const gathering = collected.gather({});
+  for (let count = 0; count < 3; count++) collected.receive(sent, 0, sent.length);
+  collected.end();
+  const read = new IncomingBody(owner);
+  read.use();
+  read.receive(sent, 0, sent.length);
+  const { value } = await read.pull({});
+  for (const piece of [...(await gathering), value as Buffer]) {
+    assert.equal(piece.buffer.byteLength, sent.length);
+  }
+});
+
 /** True when nothing but `ref` references what it refers to. */
 async function isCollected(ref: WeakRef<object>): Promise<boolean> {
   await turn(); // what was looked at in this turn stays until its end

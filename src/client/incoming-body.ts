@@ -124,9 +124,9 @@ export class IncomingBody {
     if (reader.kind === "borrow" && this.#pieces.length === 0) {
       return this.#lend(reader, buffer.subarray(start, end));
     }
-    // What the program is given, or all of it is kept of, takes no more memory than it must.
-    const isForLong = reader.kind === "pull" || reader.kind === "gather";
-    if (!isForLong) return this.push(spareCopy(buffer, start, end));
+    // What the program keeps, and a whole body that is collected, takes no more memory than it must.
+    const isKept = reader.kind === "pull" || reader.kind === "gather";
+    if (!isKept) return this.push(spareCopy(buffer, start, end));
     const piece = Buffer.allocUnsafe(end - start);
     buffer.copy(piece, 0, start, end);
     return this.push(piece);

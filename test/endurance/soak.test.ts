@@ -1,5 +1,5 @@
 /**
- * Half a minute of moderate load without faults, in which the options change every second: nothing fails,
+ * Moderate load without faults, in which the options change every second: nothing fails,
  * nothing grows, limits hold, and all numbers add up.
  *   KEEPLINE_SEED=n           repeats a run's configurations and requests
  *   KEEPLINE_SOAK_SECONDS=n   instead of 8, or 60 with KEEPLINE_THOROUGH=1; beyond 120 with `npm test -- soak --test-timeout=MSECS`
