@@ -3,7 +3,7 @@
 // a small heap and cold caches, and its first thousands of requests take about a third as much again.
 
 import { oneOf, someOf, whole } from "./options.mjs";
-import { start } from "./processes.mjs";
+import { startClient } from "./processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "./rounds.mjs";
 import { kinds, openSite, usualKind } from "./site.mjs";
 import { count, figure, range } from "./table.mjs";
@@ -26,7 +26,7 @@ export async function measureLoad(
   const runners = [];
   for (const key of only) {
     const file = new URL(`clients/${key}.mjs`, import.meta.url).href;
-    const child = await start(
+    const child = await startClient(
       new URL("runners/get.mjs", import.meta.url),
       { file, url: site.url, sockets, work },
       site.env,

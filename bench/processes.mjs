@@ -2,16 +2,29 @@
 // ready, answers one question at a time, and ends when its parent does.
 
 import { fork } from "node:child_process";
+import { clientProcessors, originProcessors } from "./processors.mjs";
+
+/** Starts a process of a client, away from origins: see `start`. */
+export const startClient = (file, settings, env, execArgv) =>
+  start(file, settings, env, execArgv, clientProcessors);
+
+/** Starts a process that serves clients, away from them: see `start`. */
+export const startOrigin = (file, settings) => start(file, settings, {}, [], originProcessors);
 
 /**
- * Starts `file` with `settings`, `env` added to the environment and `execArgv` for Node.js itself, and waits
- * until it is ready.
+ * Starts `file` with `settings`, `env` added to the environment and `execArgv` for Node.js itself, on `processors` if these are given, and
+ * waits until it is ready.
  * Returns its `pid`, what it said then, `ask(question)` for its answers, and `stop()`.
  */
-export async function start(file, settings, env = {}, execArgv = []) {
+export async function start(file, settings, env = {}, execArgv = [], processors = null) {
+  const node = [...process.execArgv, ...execArgv];
+  const program =
+    processors === null
+      ? { execArgv: node }
+      : { execPath: "taskset", execArgv: ["-c", processors, process.execPath, ...node] };
   const child = fork(file, [JSON.stringify(settings)], {
     env: { ...process.env, ...env },
-    execArgv: [...process.execArgv, ...execArgv],
+    ...program,
   });
   let waiting = null;
   let ended = null;

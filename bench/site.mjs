@@ -7,7 +7,7 @@ import os from "node:os";
 import path from "node:path";
 import { makeCertificate } from "../dist/cli/certificate.js";
 import { UsageError } from "../dist/cli/errors.js";
-import { start } from "./processes.mjs";
+import { startOrigin } from "./processes.mjs";
 
 /** What `--origin` allows. */
 export const kinds = ["nginx", "lean"];
@@ -41,8 +41,8 @@ export async function openSite({ kind = usualKind(), isTls = false, ...settings 
   const tls = isTls ? files : null;
   const server =
     kind === "nginx"
-      ? await start(new URL("./nginx.mjs", import.meta.url), { program: nginx(), folder, tls })
-      : await start(new URL("./origin.mjs", import.meta.url), { tls, ...settings });
+      ? await startOrigin(new URL("./nginx.mjs", import.meta.url), { program: nginx(), folder, tls })
+      : await startOrigin(new URL("./origin.mjs", import.meta.url), { tls, ...settings });
   return {
     kind,
     url: `${isTls ? "https" : "http"}://127.0.0.1:${server.ready.port}/`,

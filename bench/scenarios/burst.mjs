@@ -2,7 +2,7 @@
 // for it, and how long its requests take. Handshakes take time of the processor, and compete for it with all else.
 
 import { someOf, whole } from "../options.mjs";
-import { start } from "../processes.mjs";
+import { startClient, startOrigin } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { openSite } from "../site.mjs";
 import { count, figure, range } from "../table.mjs";
@@ -24,13 +24,13 @@ export const examples = [["npm run bench -- burst", "about a minute"]];
 
 export async function measure({ rounds, requests, delay, service, only }) {
   const site = await openSite({ kind: "lean", isTls: true, delayMsecs: service });
-  const link = await start(new URL("../link.mjs", import.meta.url), {
+  const link = await startOrigin(new URL("../link.mjs", import.meta.url), {
     target: site.url,
     delayMsecs: delay,
   });
   const turns = [];
   for (const key of only) {
-    const child = await start(
+    const child = await startClient(
       new URL("../runners/burst.mjs", import.meta.url),
       {
         file: new URL(`../clients/${key}.mjs`, import.meta.url).href,

@@ -1,7 +1,7 @@
 // What an idle socket takes of memory, over HTTP and over TLS.
 
 import { someOf, whole } from "../options.mjs";
-import { say, start } from "../processes.mjs";
+import { say, startClient } from "../processes.mjs";
 import { ratioOf, spreadOf } from "../rounds.mjs";
 import { openSite } from "../site.mjs";
 import { count, figure, range } from "../table.mjs";
@@ -55,7 +55,7 @@ const nodeOptions = [
 
 async function once({ kind, key }, sockets) {
   const site = await openSite({ kind: "lean", isTls: kind === "HTTPS" });
-  const child = await start(
+  const child = await startClient(
     new URL("../runners/idle.mjs", import.meta.url),
     { file: new URL(`../clients/${key}.mjs`, import.meta.url).href, url: site.url, sockets },
     site.env,

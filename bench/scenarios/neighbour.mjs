@@ -2,7 +2,7 @@
 // of one origin. What is measured is waiting, not CPU time: the origin's answers take longer than all else.
 
 import { someOf, whole } from "../options.mjs";
-import { start } from "../processes.mjs";
+import { startClient, startOrigin } from "../processes.mjs";
 import { spread, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, count, figure, range } from "../table.mjs";
 
@@ -35,8 +35,8 @@ export async function measure({ rounds, requests, sockets, only }) {
   const turns = [];
   const refused = [];
   for (const key of only) {
-    const server = await start(new URL("../origin.mjs", import.meta.url), { delayMsecs });
-    const child = await start(new URL("../runners/neighbour.mjs", import.meta.url), {
+    const server = await startOrigin(new URL("../origin.mjs", import.meta.url), { delayMsecs });
+    const child = await startClient(new URL("../runners/neighbour.mjs", import.meta.url), {
       file: new URL(`../clients/${key}.mjs`, import.meta.url).href,
       url: `http://127.0.0.1:${server.ready.port}/`,
       sockets,

@@ -1,7 +1,7 @@
 // What it costs to look on: nobody, a reader of stats every second, a scrape, subscribers to events, a recording, a dashboard.
 
 import { someOf, whole } from "../options.mjs";
-import { start } from "../processes.mjs";
+import { startClient, startOrigin } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { count, figure, range, table } from "../table.mjs";
 
@@ -32,11 +32,11 @@ export const examples = [
 ];
 
 export async function measure({ rounds, requests, sockets, only }) {
-  const origin = await start(new URL("../origin.mjs", import.meta.url), {});
+  const origin = await startOrigin(new URL("../origin.mjs", import.meta.url), {});
   const url = `http://127.0.0.1:${origin.ready.port}/`;
   const turns = [];
   for (const key of new Set(["nobody", ...only])) {
-    const child = await start(new URL("../runners/observe.mjs", import.meta.url), {
+    const child = await startClient(new URL("../runners/observe.mjs", import.meta.url), {
       way: key,
       url,
       sockets,

@@ -4,7 +4,7 @@
 
 import { Failure } from "../../dist/cli/errors.js";
 import { someOf, whole } from "../options.mjs";
-import { say, start } from "../processes.mjs";
+import { say, startClient, startOrigin } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, count, figure, range } from "../table.mjs";
 import { target } from "../targets.mjs";
@@ -105,9 +105,9 @@ export const targets = ({ results }) =>
 
 /** A process of a client, and its server: the sockets of all clients may be more than one server can have. */
 async function open(key, shape) {
-  const server = await start(new URL("../origin.mjs", import.meta.url), {});
+  const server = await startOrigin(new URL("../origin.mjs", import.meta.url), {});
   const file = new URL(`../origins/${key}.mjs`, import.meta.url).href;
-  const child = await start(
+  const child = await startClient(
     new URL("../runners/origins.mjs", import.meta.url),
     { file, port: server.ready.port, ...shape },
     {},

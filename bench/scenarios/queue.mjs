@@ -2,7 +2,7 @@
 // joining and leaving both. And how long it takes until very many are aborted at once.
 
 import { someOf, whole } from "../options.mjs";
-import { start } from "../processes.mjs";
+import { startClient, startOrigin } from "../processes.mjs";
 import { ratioOf, spread, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, count, figure, range } from "../table.mjs";
 
@@ -62,12 +62,12 @@ export async function measure(settings) {
 
 /** Every client with both lengths, each in a process of its own. */
 async function served({ rounds, pending, sockets, only }, requests, isWithout) {
-  const origin = await start(new URL("../origin.mjs", import.meta.url), {});
+  const origin = await startOrigin(new URL("../origin.mjs", import.meta.url), {});
   const url = `http://127.0.0.1:${origin.ready.port}/`;
   const turns = [];
   for (const key of only) {
     for (const length of [fewPending, pending]) {
-      const child = await start(
+      const child = await startClient(
         runner("queue"),
         { file: fileOf(key), url, sockets, pending: length, withoutCollections: isWithout },
         {},
@@ -103,11 +103,11 @@ async function served({ rounds, pending, sockets, only }, requests, isWithout) {
 
 /** Requests that nobody answers: join and leave in queues of both lengths, and the abort of very many. */
 async function aborted({ rounds, pending, sockets, only }) {
-  const origin = await start(new URL("../origin.mjs", import.meta.url), { delayMsecs: heldMsecs });
+  const origin = await startOrigin(new URL("../origin.mjs", import.meta.url), { delayMsecs: heldMsecs });
   const url = `http://127.0.0.1:${origin.ready.port}/`;
   const turns = [];
   const add = async (key, kind, what, question) => {
-    const child = await start(runner("abort"), { file: fileOf(key), url, sockets, mostMsecs }, {}, [
+    const child = await startClient(runner("abort"), { file: fileOf(key), url, sockets, mostMsecs }, {}, [
       "--expose-gc",
     ]);
     const name = `${child.ready.name}, ${what}`;

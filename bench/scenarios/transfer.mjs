@@ -1,7 +1,7 @@
 // What a large body costs, down and up, by each way in which a client gives or takes it.
 
 import { someOf, whole } from "../options.mjs";
-import { start } from "../processes.mjs";
+import { startClient, startOrigin } from "../processes.mjs";
 import { ratioOf, spreadOf, takeTurns } from "../rounds.mjs";
 import { block, figure, range } from "../table.mjs";
 import { target } from "../targets.mjs";
@@ -24,7 +24,7 @@ export const examples = [
 ];
 
 export async function measure({ rounds, megabytes, only }) {
-  const origin = await start(new URL("../bulk.mjs", import.meta.url), {});
+  const origin = await startOrigin(new URL("../bulk.mjs", import.meta.url), {});
   const url = `http://127.0.0.1:${origin.ready.port}/`;
   const turns = [];
   for (const key of only) {
@@ -33,7 +33,7 @@ export async function measure({ rounds, megabytes, only }) {
     for (const direction of ["download", "upload"]) {
       for (const way of ways[direction]) {
         const runner = new URL("../runners/transfer.mjs", import.meta.url);
-        const child = await start(runner, { file, url, way });
+        const child = await startClient(runner, { file, url, way });
         const name = `${client}: ${way}`;
         turns.push({ direction, name, child, ask: () => child.ask({ bytes: megabytes * 1e6 }) });
       }
