@@ -5,6 +5,7 @@
 import fs from "node:fs";
 import os from "node:os";
 import { scenarios } from "./all.mjs";
+import { areApart } from "./processors.mjs";
 import { targetTable, targetTableOf } from "./targets.mjs";
 
 const major = process.versions.node.split(".")[0];
@@ -20,6 +21,7 @@ const machine = () => ({
   system: `${os.type()} ${os.release().split("-")[0]}`,
   // How many processes wanted a core before: above the number of cores the machine had other work.
   load: Number(os.loadavg()[0].toFixed(1)),
+  areApart,
 });
 
 const fileIn = (folder, node = major) => new URL(`node-${node}.json`, folder);
@@ -49,8 +51,9 @@ const targetsOf = (numbers) =>
   entriesOf(numbers).flatMap(({ scenario, found }) => scenario.targets?.(found) ?? []);
 
 /** One line: where and how it was measured. */
-const circumstances = ({ at, machine: { node, cpu, cores, memoryGiB, system, load } }) =>
-  `Node.js ${node.slice(1)}, ${cores} cores (${cpu}), ${memoryGiB} GiB, ${system}, ${at}, load average ${load} before it`;
+const circumstances = ({ at, machine: { node, cpu, cores, memoryGiB, system, load, areApart } }) =>
+  `Node.js ${node.slice(1)}, ${cores} cores (${cpu}), ${memoryGiB} GiB, ${system}, ${at}, load average ${load} before it` +
+  (areApart ? ", the origin on a core of its own" : "");
 
 /** Writes results/report.html. Returns its path. */
 export async function writeReport() {

@@ -14,7 +14,7 @@ export const title = "large bodies";
 export const summary =
   "CPU time of a large download and upload, by each way to read and to send one";
 export const options = {
-  rounds: whole(1, 100, 5, "rounds, after one that warms up"),
+  rounds: whole(1, 100, 9, "rounds, after one that warms up"),
   megabytes: whole(1, 10_000, 250, "size of a body in each round"),
   only: someOf(clients),
 };

@@ -30,7 +30,6 @@ import {
   sawOpenBody,
   warnOfLeak,
 } from "./leaks.ts";
-import type { RequestTimeouts } from "./options.ts";
 import { PreparedExchange } from "./prepared-exchange.ts";
 import type { PreparedRequest, RequestOptions } from "./request.ts";
 import {
@@ -118,7 +117,7 @@ export class Exchange
   /** Begins: asks `pool` for a connection. */
   start(pool: HttpPool, now: Msecs): void {
     if (this.#signal !== null) watchAbort(this.#signal, this);
-    const wholeMsecs = this.#timeout("requestTimeoutMsecs");
+    const wholeMsecs = this.#requestTimeoutMsecs;
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
       this.#whole = new WholeDeadline(this);
       this.latestAt = now + wholeMsecs;
@@ -145,14 +144,14 @@ export class Exchange
     if (this.#stage !== "sending") return; // the response came first
     this.#got.sentAt = now;
     this.#stage = "awaiting";
-    this.#world.pools.timers.set(this, now + this.#timeout("headersTimeoutMsecs"), now);
+    this.#world.pools.timers.set(this, now + this.#headersTimeoutMsecs, now);
   }
 
   uploading(isFlowing: boolean, bytes: number, now: Msecs): void {
     if (this.#stage !== "sending") return; // the response came first, and its own bytes are counted
     this.#got.bodyBytes = bytes;
     if (isFlowing) this.#world.pools.timers.clear(this);
-    else this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+    else this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
   }
 
   responded(head: ResponseHead, now: Msecs): void {
@@ -176,7 +175,7 @@ export class Exchange
     const delivery = this.#got;
     // Most responses are whole after one read, and need no such deadline.
     if (this.#stage === "receiving" && !delivery.isCollected) {
-      this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+      this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     }
     const { responseBody, clientBody } = delivery;
     if (responseBody === null || clientBody === null) return;
@@ -238,7 +237,7 @@ export class Exchange
     }
     if (this.#stage !== "receiving") return;
     const now = this.#world.clock();
-    this.#world.pools.timers.set(this, now + this.#timeout("bodyTimeoutMsecs"), now);
+    this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     this.#got.connection.resume();
   }
 
@@ -292,7 +291,7 @@ export class Exchange
     const context = this.#context();
     switch (this.#stage) {
       case "awaiting": {
-        const timeoutMsecs = this.#timeout("headersTimeoutMsecs");
+        const timeoutMsecs = this.#headersTimeoutMsecs;
         this.#timedOut(new HeadersTimeoutError(timeoutMsecs, context));
         return;
       }
@@ -304,7 +303,7 @@ export class Exchange
         }
         const side = this.#stage === "sending" ? "request" : "response";
         const body = { side, bytes: this.#got.bodyBytes } as const;
-        const timeoutMsecs = this.#timeout("bodyTimeoutMsecs");
+        const timeoutMsecs = this.#bodyTimeoutMsecs;
         this.#timedOut(new BodyTimeoutError(timeoutMsecs, body, context));
         return;
       }
@@ -320,7 +319,7 @@ export class Exchange
   /** The whole request has taken too long. */
   wholeExpired(): void {
     const words = stageWords[this.#stage];
-    const timeoutMsecs = this.#timeout("requestTimeoutMsecs");
+    const timeoutMsecs = this.#requestTimeoutMsecs;
     this.#timedOut(new RequestTimeoutError(timeoutMsecs, words, this.#context()));
   }
 
@@ -388,12 +387,22 @@ export class Exchange
     return this.#delivery as Delivery;
   }
 
-  #timeout(name: keyof RequestTimeouts): Msecs {
-    const own = this.#options[name];
-    if (own !== undefined) return own;
+  // One each: an option looked up by a name that is not the same each time costs more than all else that is done for it.
+  get #headersTimeoutMsecs(): Msecs {
+    return this.#options.headersTimeoutMsecs ?? this.#service.options.headersTimeoutMsecs;
+  }
+
+  get #bodyTimeoutMsecs(): Msecs {
+    return this.#options.bodyTimeoutMsecs ?? this.#service.options.bodyTimeoutMsecs;
+  }
+
+  get #requestTimeoutMsecs(): Msecs {
     const { lanes, options } = this.#service;
-    if (name !== "requestTimeoutMsecs") return options[name];
-    return lanes.get(this.lane)?.requestTimeoutMsecs ?? options.requestTimeoutMsecs;
+    return (
+      this.#options.requestTimeoutMsecs ??
+      lanes.get(this.lane)?.requestTimeoutMsecs ??
+      options.requestTimeoutMsecs
+    );
   }
 
   #context(): ErrorContext {
