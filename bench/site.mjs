@@ -41,7 +41,11 @@ export async function openSite({ kind = usualKind(), isTls = false, ...settings 
   const tls = isTls ? files : null;
   const server =
     kind === "nginx"
-      ? await startOrigin(new URL("./nginx.mjs", import.meta.url), { program: nginx(), folder, tls })
+      ? await startOrigin(new URL("./nginx.mjs", import.meta.url), {
+          program: nginx(),
+          folder,
+          tls,
+        })
       : await startOrigin(new URL("./origin.mjs", import.meta.url), { tls, ...settings });
   return {
     kind,

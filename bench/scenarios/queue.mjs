@@ -103,13 +103,18 @@ async function served({ rounds, pending, sockets, only }, requests, isWithout) {
 
 /** Requests that nobody answers: join and leave in queues of both lengths, and the abort of very many. */
 async function aborted({ rounds, pending, sockets, only }) {
-  const origin = await startOrigin(new URL("../origin.mjs", import.meta.url), { delayMsecs: heldMsecs });
+  const origin = await startOrigin(new URL("../origin.mjs", import.meta.url), {
+    delayMsecs: heldMsecs,
+  });
   const url = `http://127.0.0.1:${origin.ready.port}/`;
   const turns = [];
   const add = async (key, kind, what, question) => {
-    const child = await startClient(runner("abort"), { file: fileOf(key), url, sockets, mostMsecs }, {}, [
-      "--expose-gc",
-    ]);
+    const child = await startClient(
+      runner("abort"),
+      { file: fileOf(key), url, sockets, mostMsecs },
+      {},
+      ["--expose-gc"],
+    );
     const name = `${child.ready.name}, ${what}`;
     turns.push({ key, kind, name, child, ask: () => child.ask(question) });
   };
