@@ -5,6 +5,7 @@
 import type { Msecs } from "../core/clock.ts";
 import type { Http1Connection } from "../http1/connection.ts";
 import type { HttpPool } from "../http1/connection-user.ts";
+import type { DialTimings } from "../net/dial.ts";
 import type { ClientBody } from "./body.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 import type { LeakWatch } from "./leaks.ts";
@@ -31,6 +32,8 @@ export class Delivery {
   rawTrailers: readonly string[] = noTrailers;
   readonly #requestCount: number;
   readonly #idleMsecs: Msecs;
+  /** Of the dial that it was the first request of. */
+  readonly #dial: DialTimings | null;
 
   constructor(connection: Http1Connection, now: Msecs) {
     const { requestCount, lastIdleMsecs } = connection.lease;
@@ -38,6 +41,7 @@ export class Delivery {
     this.grantedAt = now;
     this.#requestCount = requestCount;
     this.#idleMsecs = lastIdleMsecs;
+    this.#dial = requestCount > 1 ? null : connection.dialTimings;
   }
 
   get pool(): HttpPool {
@@ -58,7 +62,7 @@ export class Delivery {
 
   /** Where the time went of a request that began at `startedAt`. */
   timings(startedAt: Msecs): Timings {
-    const dial = this.#requestCount > 1 ? null : this.connection.dialTimings;
+    const dial = this.#dial;
     const dialMsecs = dial === null ? 0 : (dial.dns ?? 0) + dial.connect + (dial.tls ?? 0);
     return {
       // The dial may have begun before the request did: it was for another one then.

@@ -44,7 +44,7 @@ export class Http1Connection
 {
   /** The core's side of this connection. */
   readonly lease: Connection<ConnectionUser, Http1Connection>;
-  /** Null until the connection is open. */
+  /** Null until the connection is open, and again when its first response is over. */
   dialTimings: DialTimings | null = null;
   remoteAddress: string | undefined;
   #localPort: number | undefined;
@@ -351,6 +351,7 @@ export class Http1Connection
   /** The response has ended. The connection is free if the request has, too, and nothing follows. */
   #completed(hasMore: boolean, now: Msecs): void {
     this.#isComplete = false;
+    this.dialTimings = null;
     const { isUnfinished } = this.#writer;
     const exchange = this.#detach();
     if (this.#isClosed || exchange === null) return;

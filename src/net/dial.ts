@@ -58,6 +58,7 @@ export interface Route {
  */
 const sharedBuffer = Buffer.allocUnsafeSlow(65_536);
 
+const alpnProtocols = ["http/1.1"];
 const noExtras: ExtraOptions = Object.freeze({});
 
 /** Dials with the `connect` options of one client. */
@@ -92,6 +93,7 @@ export class Dialer {
       listener.failed(error);
     };
     const onOpen = (): void => {
+      if (socket.destroyed) return; // which its listeners were told of
       if (isTls(socket) && offered !== null && socket.isSessionReused()) {
         const fault = this.#identityFault(address, offered.identity);
         if (fault !== null) {
@@ -119,7 +121,8 @@ export class Dialer {
       if (!address.isTls) onOpen();
     });
     if (isTls(socket)) {
-      socket.once("secureConnect", onOpen);
+      // When Node's own listeners of the handshake are gone: an array that was that long for a moment takes room for twenty ever after.
+      socket.once("secureConnect", () => process.nextTick(onOpen));
       this.#keepSessions(socket, server, offered?.identity ?? null);
     }
     socket.on("error", onError);
@@ -194,7 +197,7 @@ export class Dialer {
       secureContext: this.#secureContext,
       // Server names are DNS names (RFC 6066, section 3): an IP address is verified but not sent.
       servername: tls.servername ?? (isIP(address.host) === 0 ? address.host : ""),
-      ALPNProtocols: ["http/1.1"],
+      ALPNProtocols: alpnProtocols,
       ...(extra.ALPNProtocols === undefined
         ? {}
         : { ALPNProtocols: extra.ALPNProtocols as string[] }),
