@@ -16,11 +16,17 @@ export const originProcessors = first;
 /** Where clients run. Null: wherever the kernel likes. */
 export const clientProcessors = others;
 
-/** Lists of processors, as `taskset` takes them; null where there is but one, or no `taskset`. */
+/** Lists of processors, as `taskset` takes them; null where there is but one, or none can be chosen. */
 function divided() {
   const [first, ...others] = allowed();
-  const canChoose = others.length > 0 && spawnSync("taskset", ["--version"]).status === 0;
-  return canChoose ? { first: `${first}`, others: others.join() } : { first: null, others: null };
+  const lists = [`${first}`, others.join()];
+  const canChoose = others.length > 0 && lists.every(works);
+  return canChoose ? { first: lists[0], others: lists[1] } : { first: null, others: null };
+}
+
+/** Whether a process can be started on the processors of `list`: they may be offline, or a sandbox forbid it. */
+function works(list) {
+  return spawnSync("taskset", ["-c", list, "taskset", "--version"]).status === 0;
 }
 
 /** The numbers of the processors that this process may run on. */

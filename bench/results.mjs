@@ -53,7 +53,7 @@ const targetsOf = (numbers) =>
 /** One line: where and how it was measured. */
 const circumstances = ({ at, machine: { node, cpu, cores, memoryGiB, system, load, areApart } }) =>
   `Node.js ${node.slice(1)}, ${cores} cores (${cpu}), ${memoryGiB} GiB, ${system}, ${at}, load average ${load} before it` +
-  (areApart ? ", the origin on a core of its own" : "");
+  (areApart ? ", the origin on a processor apart from the clients" : "");
 
 /** Writes results/report.html. Returns its path. */
 export async function writeReport() {

@@ -1,9 +1,7 @@
 /**
  * Writes a streamed request body: with its Content-Length, or in chunks (RFC 9112, section 7.1). It takes
- * a piece from its source only when the socket has taken the one before, so little is held in memory. While the kernel takes all at
- * once, pieces that the source has at hand are written together: each write may wake the server, and that costs as much as to write.
- * Invariant: exactly as many bytes as Content-Length said are written, or the request fails; and what the source gave waits for no
- * more than what it has at hand.
+ * a piece from its source only when the socket has taken the one before, so little is held in memory.
+ * Invariant: exactly as many bytes as Content-Length said are written, or the request fails.
  */
 import type { Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -24,9 +22,6 @@ export interface BodyWriterListener {
  */
 const piecesPerTurn = 64;
 
-/** So much is written together at most, and held if the kernel does not take it after all. */
-const togetherBytes = 262_144;
-
 /** A larger piece is written in parts, so that it is seen while it goes out whether the server reads. */
 const mostPieceBytes = 65_536;
 
@@ -39,12 +34,6 @@ export class BodyWriter {
   #bytes = 0;
   #isStopped = false;
   #drained: (() => void) | null = null;
-  /** The kernel took the last write at once. */
-  #isTaking = false;
-  /** What was written waits for what the source has at hand. */
-  #isGathering = false;
-  /** Until the socket has taken what was gathered; null while nothing waits for that. */
-  #room: Promise<void> | null = null;
 
   constructor(
     socket: Socket,
@@ -62,23 +51,16 @@ export class BodyWriter {
   async run(): Promise<void> {
     try {
       for (let count = 0; ; ) {
-        if (this.#room !== null) await this.#room;
-        if (this.#isStopped) return;
         const piece = await this.#source.next();
         if (this.#isStopped) return;
         if (piece.done === true) break;
         const bytes = this.#bytesOf(piece.value);
         for (let at = 0; at === 0 || at < bytes.length; at += mostPieceBytes) {
-          if (this.#room !== null) await this.#room;
-          if (this.#isStopped) return;
           if (!this.#write(bytes.subarray(at, at + mostPieceBytes))) await this.#drain();
           if (++count % piecesPerTurn === 0) await nextTurn();
           if (this.#isStopped) return;
         }
       }
-      this.#sendGathered();
-      if (this.#room !== null) await this.#room;
-      if (this.#isStopped) return;
       this.#end();
       this.#isStopped = true;
       this.#listener.bodyWritten();
@@ -93,7 +75,6 @@ export class BodyWriter {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#sendGathered();
     this.#source.cancel();
     this.#drained?.();
   }
@@ -114,24 +95,6 @@ export class BodyWriter {
     // An empty chunk would end the body.
     if (bytes.length === 0) return true;
     this.#bytes += bytes.length;
-    if (!this.#isTaking) {
-      const isFlowing = this.#put(bytes);
-      this.#isTaking = this.#socket.writableLength === 0;
-      return isFlowing;
-    }
-    if (!this.#isGathering) {
-      this.#isGathering = true;
-      this.#socket.cork();
-      // By then all has come that does not take a turn of the event loop.
-      process.nextTick(() => this.#sendGathered());
-    }
-    this.#put(bytes);
-    if (this.#socket.writableLength >= togetherBytes) this.#sendGathered();
-    return true;
-  }
-
-  /** As `write` of the socket. */
-  #put(bytes: Uint8Array): boolean {
     if (this.#byteLength !== null) return this.#socket.write(bytes);
     this.#socket.cork();
     this.#socket.write(`${bytes.length.toString(16)}\r\n`, "latin1");
@@ -139,18 +102,6 @@ export class BodyWriter {
     const isFlowing = this.#socket.write("\r\n", "latin1");
     this.#socket.uncork();
     return isFlowing;
-  }
-
-  #sendGathered(): void {
-    if (!this.#isGathering) return;
-    const socket = this.#socket;
-    this.#isGathering = false;
-    socket.uncork();
-    this.#isTaking = socket.writableLength === 0;
-    if (this.#isTaking || !socket.writableNeedDrain || this.#isStopped) return;
-    this.#room = this.#drain().finally(() => {
-      this.#room = null;
-    });
   }
 
   #end(): void {

@@ -44,7 +44,7 @@ export class Http1Connection
 {
   /** The core's side of this connection. */
   readonly lease: Connection<ConnectionUser, Http1Connection>;
-  /** Null until the connection is open, and again when its first response is over. */
+  /** Null until the connection is open, and again when the first response that was read here is over. */
   dialTimings: DialTimings | null = null;
   remoteAddress: string | undefined;
   #localPort: number | undefined;

@@ -93,7 +93,6 @@ export class Dialer {
       listener.failed(error);
     };
     const onOpen = (): void => {
-      if (socket.destroyed) return; // which its listeners were told of
       if (isTls(socket) && offered !== null && socket.isSessionReused()) {
         const fault = this.#identityFault(address, offered.identity);
         if (fault !== null) {
@@ -121,8 +120,7 @@ export class Dialer {
       if (!address.isTls) onOpen();
     });
     if (isTls(socket)) {
-      // When Node's own listeners of the handshake are gone: an array that was that long for a moment takes room for twenty ever after.
-      socket.once("secureConnect", () => process.nextTick(onOpen));
+      socket.once("secureConnect", onOpen);
       this.#keepSessions(socket, server, offered?.identity ?? null);
     }
     socket.on("error", onError);
