@@ -387,7 +387,7 @@ export class Exchange
     return this.#delivery as Delivery;
   }
 
-  // One each: an option looked up by a name that is not the same each time costs more than all else that is done for it.
+  // One each: to look up an option by a variable was 0.15 µs of each request in a profile.
   get #headersTimeoutMsecs(): Msecs {
     return this.#options.headersTimeoutMsecs ?? this.#service.options.headersTimeoutMsecs;
   }
