@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Course, extend, History, keptMsecs } from "./history.ts";
-import type { Hello, Line, PoolUpdate, Update } from "./messages.ts";
+import { type Hello, type Line, limits, type PoolUpdate, type Update } from "./messages.ts";
 
 const line: Line = {
   id: 1,
@@ -171,4 +171,31 @@ test("what is old is forgotten, and so is everything when another process answer
   assert.equal(history.pools.size, 1);
   history.begin({ ...hello, pid: 2 });
   assert.equal(history.pools.size, 0);
+});
+
+test("no more pools are listed than an update has, and those of the last one always; what it leaves out is remembered for a while", () => {
+  const history = new History();
+  history.begin(hello);
+  const showing = (at: number, from: number, count: number): void => {
+    const one = update(at);
+    const pools = Array.from({ length: count }, (_, index) => ({
+      ...(one.pools[0] as PoolUpdate),
+      id: from + index,
+    }));
+    history.add({ ...one, pools });
+  };
+  const ids = (): number[] => history.listed.map(({ id }) => id).toSorted((a, b) => a - b);
+  const range = (from: number, count: number): number[] =>
+    Array.from({ length: count }, (_, index) => from + index);
+  showing(10_000, 1, 2);
+  showing(10_500, 11, 3);
+  assert.deepEqual(ids(), [1, 2, 11, 12, 13]);
+  showing(11_000, 101, limits.pools - 4);
+  assert.deepEqual(ids(), [1, 11, 12, 13, ...range(101, limits.pools - 4)]);
+  showing(11_500, 201, limits.pools);
+  assert.deepEqual(ids(), range(201, limits.pools));
+  showing(12_000, 1, 1);
+  assert.equal(history.pools.get(1)?.points.length, 2);
+  showing(42_001, 201, 1);
+  assert.deepEqual(ids(), [201]);
 });

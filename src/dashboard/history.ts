@@ -2,7 +2,16 @@
  * What the page remembers of the updates: the course of each connection, counts over time, and what happened to requests.
  * Pure. Invariant: nothing is remembered for longer than `keptMsecs`, nor more than so many connections a pool.
  */
-import type { ClosedLine, Hello, Line, LineState, Note, PoolUpdate, Update } from "./messages.ts";
+import {
+  type ClosedLine,
+  type Hello,
+  type Line,
+  type LineState,
+  limits,
+  type Note,
+  type PoolUpdate,
+  type Update,
+} from "./messages.ts";
 
 /** Five minutes. */
 export const keptMsecs = 300_000;
@@ -12,7 +21,7 @@ const mostSegments = 400;
 const mostGapMsecs = 3_000;
 const mostNotes = 200;
 const mostSlow = 8;
-/** A pool that no update has shown for so long is not listed any more. */
+/** A pool that no update has shown for so long is forgotten. */
 const goneMsecs = 30_000;
 
 /** A time in which a connection did one thing. Instants in ms since 1970. */
@@ -81,6 +90,14 @@ export class History {
   slow: TimedNote[] = [];
   leftOutNotes = 0;
   #nextKey = 1;
+
+  /**
+   * The pools to show: those of the last update, and where there is room those that it does not show any more, the last seen
+   * first. Others are remembered for a while, since an update may show them again.
+   */
+  get listed(): PoolHistory[] {
+    return [...this.pools.values()].toSorted((a, b) => b.seenAt - a.seenAt).slice(0, limits.pools);
+  }
 
   /** Another process, or the same one after a pause of the feed: what was known stays only where it is the same one. */
   begin(hello: Hello): void {

@@ -48,7 +48,7 @@ export function Page({ history, connection }: Props) {
     document.title = program === "" ? "keepline" : `keepline: ${program}`;
   }, [program]);
   const shown: Shown = { history, view, range: rangeOf(history, view), change };
-  const pools = [...history.pools.values()].filter(({ last }) => matches(last, view.filter));
+  const pools = history.listed.filter(({ last }) => matches(last, view.filter));
   const pool = pools.find(({ id }) => id === view.pool) ?? busiest(pools);
   return (
     <>
