@@ -314,7 +314,7 @@ test("an abort after the end does nothing, whether the body was read or not", as
 
 test("one signal serves many requests: it warns of no leak and ends all of them", async (t) => {
   const held = await server(t, "");
-  const client = makeClient(t, { maxSockets: 20 });
+  const client = makeClient(t, { maxSockets: 20, saturationMsecs: Number.POSITIVE_INFINITY });
   const warnings: Error[] = [];
   const note = (warning: Error): number => warnings.push(warning);
   process.on("warning", note);
