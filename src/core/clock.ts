@@ -5,8 +5,8 @@
 /** A duration or an instant in milliseconds, fractions allowed. Instants count from an arbitrary origin and never go back. */
 export type Msecs = number;
 
-/** A monotonic clock: `performance.now()` in production, a number that a test or the simulator moves elsewhere. */
+/** A monotonic clock: the process's in production, a number that a test or the simulator moves elsewhere. */
 export type Clock = () => Msecs;
 
-/** Uniform random numbers in [0, 1): `Math.random` in production, seeded elsewhere. */
+/** Uniform random numbers in [0, 1): the process's in production, seeded elsewhere. */
 export type Random = () => number;

@@ -9,6 +9,7 @@ import type net from "node:net";
 import { after, type TestContext, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { serveDashboard } from "../../src/dashboard/index.ts";
+import { limits } from "../../src/dashboard/messages.ts";
 import type { Client } from "../../src/index.ts";
 import {
   axeViolations,
@@ -19,7 +20,7 @@ import {
   untilText,
 } from "../support/browser.ts";
 import { makeClient } from "../support/client-kit.ts";
-import { type Listening, outcomeOf, plainServer } from "../support/loopback.ts";
+import { type Listening, lookupOf, outcomeOf, plainServer } from "../support/loopback.ts";
 import { deadPort } from "../support/raw-server.ts";
 import { programFile } from "../support/root.ts";
 import { extent } from "../support/thorough.ts";
@@ -115,6 +116,42 @@ test("why connections end and requests fail is there: by whom they were closed, 
     /ConnectError ERR_KEEPLINE_CONNECT.*caused by.*ECONNREFUSED/s,
   );
   assert.doesNotMatch(await page.locator("main").innerText(), /secret/);
+  assert.deepEqual(complaints, []);
+  await page.context().close();
+});
+
+test("while many others wait no more pools are listed than are said to be, and the chosen one stays in view", async (t) => {
+  browser ??= await startBrowser(t);
+  if (browser === null) return;
+  const server = await plainServer(t, (request, response) => {
+    if (request.url !== "/held") response.end("ok");
+  });
+  const client = makeClient(t, {
+    maxSockets: 1,
+    keepAliveMsecs: 60_000,
+    saturationMsecs: Number.POSITIVE_INFINITY,
+    connect: { lookup: lookupOf(["127.0.0.1"]).lookup },
+  });
+  const { url, close } = await serveDashboard(client);
+  t.after(close);
+  const chosen = `http://chosen.test:${server.port}`;
+  await outcomeOf(client.request(chosen));
+  const { page, complaints } = await openPage(browser, url, asItIs);
+  await page.getByRole("button", { name: chosen }).click();
+  const more = 5;
+  for (let index = 0; index < limits.pools + more; index++) {
+    for (let count = 0; count < 2; count++) {
+      void outcomeOf(client.request(`http://busy-${index}.test:${server.port}/held`));
+    }
+  }
+  await untilText(
+    page,
+    "main",
+    new RegExp(`The ${limits.pools} busiest.*; ${more + 1} more are there`),
+  );
+  await page.locator(`[data-pool="${chosen}"]`).waitFor({ state: "detached" });
+  assert.equal(await page.locator("[data-pool]").count(), limits.pools);
+  assert.match(await page.locator(".pool h2").innerText(), new RegExp(chosen));
   assert.deepEqual(complaints, []);
   await page.context().close();
 });

@@ -49,7 +49,10 @@ export function Page({ history, connection }: Props) {
   }, [program]);
   const shown: Shown = { history, view, range: rangeOf(history, view), change };
   const pools = history.listed.filter(({ last }) => matches(last, view.filter));
-  const pool = pools.find(({ id }) => id === view.pool) ?? busiest(pools);
+  // What was chosen stays while it is remembered, also when it is not listed: busier ones may have its place for a moment.
+  const chosen = view.pool === null ? undefined : history.pools.get(view.pool);
+  const isShown = chosen !== undefined && matches(chosen.last, view.filter);
+  const pool = isShown ? chosen : busiest(pools);
   return (
     <>
       <header>
