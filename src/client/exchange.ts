@@ -14,7 +14,6 @@ import {
 } from "../core/errors.ts";
 import type { ResendMode } from "../core/resend.ts";
 import type { RetireReason } from "../core/retire.ts";
-import { Deadline } from "../core/timers.ts";
 import type { Http1Connection, Http1World } from "../http1/connection.ts";
 import type { HttpPool } from "../http1/connection-user.ts";
 import type { ResponseHead } from "../http1/parser.ts";
@@ -40,6 +39,7 @@ import {
 } from "./response.ts";
 import type { ResolvedService } from "./service-options.ts";
 import { type Stage, stageWords } from "./stage.ts";
+import { WholeDeadline } from "./whole-deadline.ts";
 
 /** What an exchange needs from its client. */
 export interface ExchangeWorld extends Http1World {
@@ -119,7 +119,7 @@ export class Exchange
     if (this.#signal !== null) watchAbort(this.#signal, this);
     const wholeMsecs = this.#requestTimeoutMsecs;
     if (wholeMsecs !== Number.POSITIVE_INFINITY) {
-      this.#whole = new WholeDeadline(this);
+      this.#whole = new WholeDeadline(this, wholeMsecs);
       this.latestAt = now + wholeMsecs;
       this.#world.pools.timers.set(this.#whole, this.latestAt, now);
     }
@@ -317,9 +317,8 @@ export class Exchange
   }
 
   /** The whole request has taken too long. */
-  wholeExpired(): void {
+  wholeExpired(timeoutMsecs: Msecs): void {
     const words = stageWords[this.#stage];
-    const timeoutMsecs = this.#requestTimeoutMsecs;
     this.#timedOut(new RequestTimeoutError(timeoutMsecs, words, this.#context()));
   }
 
@@ -409,19 +408,5 @@ export class Exchange
     const requestSent = this.#delivery !== null || this.resending?.isSent === true;
     const origin = this.place?.pool.origin;
     return { origin, service: this.#service.name, lane: this.lane, requestSent };
-  }
-}
-
-/** The end of `requestTimeoutMsecs`, which runs beside the timeout of each stage. */
-class WholeDeadline extends Deadline {
-  readonly #exchange: Exchange;
-
-  constructor(exchange: Exchange) {
-    super();
-    this.#exchange = exchange;
-  }
-
-  override expire(): void {
-    this.#exchange.wholeExpired();
   }
 }

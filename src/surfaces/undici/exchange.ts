@@ -8,6 +8,7 @@ import { warnOfLeak } from "../../client/leaks.ts";
 import { PreparedExchange } from "../../client/prepared-exchange.ts";
 import type { ResolvedService } from "../../client/service-options.ts";
 import { type Stage, stageWords } from "../../client/stage.ts";
+import { WholeDeadline } from "../../client/whole-deadline.ts";
 import type { Msecs } from "../../core/clock.ts";
 import {
   BodyTimeoutError,
@@ -18,7 +19,6 @@ import {
 } from "../../core/errors.ts";
 import type { ResendMode } from "../../core/resend.ts";
 import type { RetireReason } from "../../core/retire.ts";
-import { Deadline } from "../../core/timers.ts";
 import type { Http1Connection, Http1World } from "../../http1/connection.ts";
 import type { HttpPool } from "../../http1/connection-user.ts";
 import type { BodySource } from "../../http1/exchange.ts";
@@ -415,21 +415,5 @@ export class DispatchExchange
   #context(): ErrorContext {
     const requestSent = this.#connection !== null || this.resending?.isSent === true;
     return { origin: this.#origin, service: this.#service.name, lane: this.lane, requestSent };
-  }
-}
-
-/** The end of `requestTimeoutMsecs`, which runs beside the timeout of each stage. */
-class WholeDeadline extends Deadline {
-  readonly #exchange: DispatchExchange;
-  readonly #timeoutMsecs: Msecs;
-
-  constructor(exchange: DispatchExchange, timeoutMsecs: Msecs) {
-    super();
-    this.#exchange = exchange;
-    this.#timeoutMsecs = timeoutMsecs;
-  }
-
-  override expire(): void {
-    this.#exchange.wholeExpired(this.#timeoutMsecs);
   }
 }
