@@ -4,7 +4,7 @@
  * Invariant: a request waits for the end of its turn at most, and in a program whose turns are long for nothing.
  */
 import type { Clock, Msecs } from "../core/clock.ts";
-import { atEndOfTurn, type TurnListener, tellAll } from "./turn.ts";
+import { afterEndOfTurn, type TurnListener, tellAll } from "./turn.ts";
 
 /** A request that begins so long after the first one has all of them written before the turn ends. */
 const gatheringMsecs: Msecs = 1;
@@ -34,7 +34,7 @@ export class Outbox implements TurnListener {
     this.#gathered.push(listener);
     if (this.#since === null) {
       this.#since = now;
-      atEndOfTurn(this);
+      afterEndOfTurn(this);
     } else if (now - this.#since > gatheringMsecs) {
       this.#since = now;
       // Not within the request that happens to be the last: an error that a program throws is not its own.

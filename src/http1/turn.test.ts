@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { atEndOfTurn } from "./turn.ts";
+import { afterEndOfTurn, atEndOfTurn } from "./turn.ts";
 
 test("all who wait are told once, in order, and not before the turn has ended", async () => {
   const told: string[] = [];
@@ -50,4 +50,26 @@ test("one that throws keeps nobody else from being told, and its error is the pr
   await turn();
   await turn();
   assert.deepEqual(told, ["next"]);
+});
+
+test("what follows from the end of a turn is told behind it, before anything else is read", async () => {
+  const told: string[] = [];
+  const listener = (name: string) => ({ turnEnded: () => void told.push(name) });
+  afterEndOfTurn(listener("waited before"));
+  atEndOfTurn({
+    turnEnded: () => {
+      told.push("end");
+      void Promise.resolve().then(() => {
+        told.push("started by it");
+        afterEndOfTurn(listener("waited since"));
+        atEndOfTurn(listener("next end"));
+        setImmediate(() => told.push("next turn"));
+      });
+    },
+  });
+  await turn();
+  assert.deepEqual(told, ["end", "started by it", "waited before", "waited since"]);
+  await turn();
+  await turn();
+  assert.deepEqual(told.slice(4), ["next end", "next turn"]);
 });
