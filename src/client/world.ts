@@ -12,8 +12,8 @@ import type { Saturation } from "../core/saturation.ts";
 import type { TuningChange } from "../core/tuner.ts";
 import { Http1Connection } from "../http1/connection.ts";
 import type { ConnectionUser, HttpPool } from "../http1/connection-user.ts";
-import { Outbox } from "../http1/outbox.ts";
-import type { TurnListener } from "../http1/turn.ts";
+import { Gathering } from "../http1/gathering.ts";
+import { afterEndOfTurn, atEndOfTurn, type TurnListener } from "../http1/turn.ts";
 import { Alarm } from "../net/alarm.ts";
 import { readerOf } from "../net/clock.ts";
 import { Dialer } from "../net/dial.ts";
@@ -40,7 +40,13 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
   services: ReadonlyMap<string, ResolvedService>;
   readonly #report: SaturationListener;
   readonly #alarm: Alarm;
-  readonly #outbox: Outbox;
+  /** Bodies that came with a head which the program has just been told of: it may say first how it reads them. */
+  readonly #inbox: Gathering;
+  /**
+   * Requests that are granted, and not yet written. Each write wakes a server that has nothing to do, and that costs about
+   * as much as all that is done for a request in JavaScript; one after the other, they find it awake.
+   */
+  readonly #outbox: Gathering;
   /** Requests and warm-ups under way. */
   #activeCount = 0;
   /** Of these, requests whose response waits for the program to read it. */
@@ -55,7 +61,8 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     this.clock = readerOf(options.clock);
     this.observing = new Observing(this.clock);
     this.#alarm = new Alarm(options.clock, () => this.pools.tick(this.clock()));
-    this.#outbox = new Outbox(this.clock);
+    this.#inbox = new Gathering(this.clock, atEndOfTurn);
+    this.#outbox = new Gathering(this.clock, afterEndOfTurn);
     this.dialer = new Dialer(options.connect, this.clock);
     this.pools = new Pools(options, this, Math.random, [...this.services.values()]);
   }
@@ -109,9 +116,14 @@ export class World implements ExchangeWorld, Port<ConnectionUser, Http1Connectio
     if (this.#activeCount === 0 && this.pools.isClosing) this.#closed();
   }
 
-  /** A request that is under way alone has nothing to wait for. */
+  /** Whether the request of `connection` is written at the end of the turn. One that is under way alone has nothing to wait for. */
   gather(connection: TurnListener, now: Msecs): boolean {
     return this.#activeCount > 1 && this.#outbox.gather(connection, now);
+  }
+
+  /** The same for the body of `exchange`, and the end of its response. */
+  holdBody(exchange: TurnListener, now: Msecs): boolean {
+    return this.#activeCount > 1 && this.#inbox.gather(exchange, now);
   }
 
   /** A response waits for the program to read it: a program that never will must still be able to end. */

@@ -2,6 +2,10 @@
  * One request of a dispatcher, from `dispatch` to the last callback of its handler.
  * Invariant: the handler is told of one start and one end, its last callback is the end, and what it did not take yet
  * when it paused waits here. When the exchange is over it holds no deadline and no connection.
+ *
+ * What came with the head is handed on when the turn ends: the program, which waits for the head by a promise, has said by
+ * then how it reads the body. A reader that is there takes it at once; where there is none yet, undici's `request` first puts
+ * it into a stream, and that was a seventh of all the time of such a request.
  */
 import type { Socket } from "node:net";
 import { warnOfLeak } from "../../client/leaks.ts";
@@ -23,6 +27,7 @@ import type { Http1Connection, Http1World } from "../../http1/connection.ts";
 import type { HttpPool } from "../../http1/connection-user.ts";
 import type { BodySource } from "../../http1/exchange.ts";
 import type { ResponseHead } from "../../http1/parser.ts";
+import type { TurnListener } from "../../http1/turn.ts";
 import { DispatchError, toHandlerError } from "./errors.ts";
 import type { Receiver, ReceiverOwner } from "./receiver.ts";
 import type { DispatchRequest } from "./request.ts";
@@ -35,6 +40,8 @@ export interface DispatchWorld extends Http1World {
   /** The exchange waits for its handler, until it has `resumed`. */
   paused(): void;
   resumed(): void;
+  /** Whether `exchange` is told at the end of the turn, and hands on then what comes with the head. */
+  holdBody(exchange: TurnListener, now: Msecs): boolean;
 }
 
 /** Told what becomes of the exchanges of a dispatcher. */
@@ -48,7 +55,7 @@ export interface ExchangeListener {
 /** A request under way. */
 export class DispatchExchange
   extends PreparedExchange
-  implements ReceiverOwner, Linked<DispatchExchange>
+  implements ReceiverOwner, TurnListener, Linked<DispatchExchange>
 {
   previous: DispatchExchange | null = null;
   next: DispatchExchange | null = null;
@@ -65,9 +72,12 @@ export class DispatchExchange
   #sentAt: Msecs = 0;
   #hasStarted = false;
   #bodyBytes = 0;
-  /** What came while the handler was paused; null before it ever was. */
+  /** The handler was told of the head in this turn, by the read of that time, and what came with it waits. */
+  #isFresh = false;
+  #headAt: Msecs = 0;
+  /** What came while the handler was paused, or with the head; null before anything did. */
   #held: Buffer[] | null = null;
-  /** The response has ended while the handler was paused. */
+  /** The response has ended, and the handler is not told yet. */
   #heldTrailers: readonly string[] | null = null;
   #whole: WholeDeadline | null = null;
   #pausedAt: Msecs = 0;
@@ -193,6 +203,18 @@ export class DispatchExchange
     if (this.#isOver) return;
     const { statusCode, rawHeaders, statusText } = head;
     if (!this.#receiver.head(statusCode, rawHeaders, statusText)) this.#pause();
+    if (this.#isOver) return;
+    this.#isFresh = this.#world.holdBody(this, now);
+    this.#headAt = now;
+  }
+
+  /** The program has had its say about the body. */
+  turnEnded(): void {
+    if (!this.#isFresh) return;
+    this.#isFresh = false;
+    if (this.#stage !== "receiving") return;
+    if (this.#receiver.isPaused) this.#pause();
+    else this.#deliverHeld();
   }
 
   readOver(now: Msecs): void {
@@ -201,7 +223,9 @@ export class DispatchExchange
     this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
   }
 
-  received(buffer: Buffer, start: number, end: number): boolean {
+  received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
+    // A turn may have many reads of one socket: no more than the first of them is held.
+    if (now !== this.#headAt) this.turnEnded();
     if (this.#isOver) return true;
     // The handler may keep it.
     const piece = Buffer.allocUnsafe(end - start);
@@ -209,12 +233,11 @@ export class DispatchExchange
     this.#bodyBytes += piece.length;
     // It may have paused between two reads, too.
     if (this.#stage !== "paused" && this.#receiver.isPaused) this.#pause();
-    if (this.#stage === "paused") {
-      this.#held ??= [];
-      this.#held.push(piece);
-      return false;
-    }
-    return this.#deliver(piece);
+    const isPaused = this.#stage === "paused";
+    if (!isPaused && !this.#isFresh) return this.#deliver(piece);
+    this.#held ??= [];
+    this.#held.push(piece);
+    return !isPaused;
   }
 
   ended(rawTrailers: readonly string[]): void {
@@ -222,7 +245,7 @@ export class DispatchExchange
     // The connection is another request's soon.
     this.#connection = null;
     if (this.#stage !== "paused" && this.#receiver.isPaused) this.#pause();
-    if (this.#stage === "paused") {
+    if (this.#stage === "paused" || this.#isFresh) {
       this.#heldTrailers = rawTrailers;
       return;
     }
@@ -249,6 +272,8 @@ export class DispatchExchange
   }
 
   failed(error: unknown): void {
+    // What came before the failure is told first.
+    this.turnEnded();
     if (this.#isOver) return;
     this.#world.pools.observer?.failed(this, error, this.#world.clock());
     this.#finish();
@@ -260,13 +285,8 @@ export class DispatchExchange
     if (this.#stage !== "paused") return;
     this.#stage = "receiving";
     this.#world.resumed();
-    for (let piece = this.#held?.shift(); piece !== undefined; piece = this.#held?.shift()) {
-      if (!this.#deliver(piece)) return;
-    }
-    if (this.#heldTrailers !== null) {
-      this.ended(this.#heldTrailers);
-      return;
-    }
+    this.#deliverHeld();
+    if (this.#stage !== "receiving") return;
     const now = this.#world.clock();
     this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
     this.#connection?.resume();
@@ -324,6 +344,14 @@ export class DispatchExchange
     this.#receiver.responseStarted();
   }
 
+  /** Until the handler pauses, or is told of the end. */
+  #deliverHeld(): void {
+    for (let piece = this.#held?.shift(); piece !== undefined; piece = this.#held?.shift()) {
+      if (!this.#deliver(piece)) return;
+    }
+    if (this.#heldTrailers !== null) this.ended(this.#heldTrailers);
+  }
+
   /** False when the handler wants no more for now, or at all. */
   #deliver(piece: Buffer): boolean {
     if (this.#receiver.data(piece)) return true;
@@ -369,6 +397,7 @@ export class DispatchExchange
     if (this.#isOver) return;
     const isPending = this.phase === "pending";
     const connection = this.#connection;
+    this.#isFresh = false;
     this.failed(error);
     if (connection !== null) connection.abandon(this, reason);
     else if (isPending) this.#world.pools.cancel(this, this.#world.clock());

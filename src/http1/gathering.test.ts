@@ -1,18 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Outbox } from "./outbox.ts";
+import { Gathering } from "./gathering.ts";
+import { afterEndOfTurn } from "./turn.ts";
 
-/** An outbox with a clock that a test moves, and the names of requests in the order in which they were written. */
+/** A gathering with a clock that a test moves, and the names of requests in the order in which they were written. */
 function fixture() {
   const written: string[] = [];
   const time = { now: 1_000 };
-  const outbox = new Outbox(() => time.now);
+  const gathering = new Gathering(() => time.now, afterEndOfTurn);
   const send = (name: string) => {
-    const waits = outbox.gather({ turnEnded: () => void written.push(name) }, time.now);
+    const waits = gathering.gather({ turnEnded: () => void written.push(name) }, time.now);
     if (!waits) written.push(name);
   };
-  return { outbox, written, time, send };
+  return { gathering, written, time, send };
 }
 
 /** A turn in which a request begins, and that is over `msecs` later. */
@@ -85,7 +86,7 @@ test("one long turn among short ones changes nothing", async () => {
 });
 
 test("a request that throws when it is written keeps none of the others from it", async (t) => {
-  const { outbox, written, time } = fixture();
+  const { gathering, written, time } = fixture();
   const thrown: unknown[] = [];
   const listeners = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");
@@ -100,14 +101,14 @@ test("a request that throws when it is written keeps none of the others from it"
     },
   });
   const writing = (name: string) => ({ turnEnded: () => void written.push(name) });
-  outbox.gather(throwing("at the end of the turn"), time.now);
-  outbox.gather(writing("a"), time.now);
+  gathering.gather(throwing("at the end of the turn"), time.now);
+  gathering.gather(writing("a"), time.now);
   await turn();
   await turn();
   assert.deepEqual([thrown, written], [["at the end of the turn"], ["a"]]);
-  outbox.gather(throwing("within the turn"), time.now);
+  gathering.gather(throwing("within the turn"), time.now);
   time.now += 1.01;
-  outbox.gather(writing("b"), time.now);
+  gathering.gather(writing("b"), time.now);
   await turn();
   await turn();
   assert.deepEqual([thrown[1], written], ["within the turn", ["a", "b"]]);
