@@ -7,7 +7,7 @@ import fs from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import { serve, settings } from "./processes.mjs";
-import { furtherFields, largeBody, smallBody } from "./works.mjs";
+import { furtherFields, largeBody, requestIdName, smallBody } from "./works.mjs";
 
 const { program, folder, tls } = settings();
 const port = await freePort();
@@ -50,6 +50,7 @@ http {
     location = /body { alias ${folder}/body; }
     location = /headers {
       ${furtherFields.map(([name, value]) => `add_header ${name} '${value}';`).join("\n      ")}
+      add_header ${requestIdName} $request_id;
       return 200 '${smallBody}';
     }
   }

@@ -7,14 +7,17 @@ import fs from "node:fs";
 import net from "node:net";
 import tls from "node:tls";
 import { serve, settings } from "./processes.mjs";
-import { furtherFields, largeBody, smallBody } from "./works.mjs";
+import { furtherFields, largeBody, requestIdName, smallBody } from "./works.mjs";
 
 const { delayMsecs = 0, tls: files = null } = settings();
 const headEnd = Buffer.from("\r\n\r\n");
 const small = answerOf(smallBody);
-/** By the first byte of the path after the slash; small for all others. */
+const manyFields = answerOf(smallBody, [...furtherFields, [requestIdName, "0".repeat(32)]]);
+const requestIdEnd = manyFields.indexOf("0".repeat(32)) + 32;
+let requestId = 0;
+/** By the first byte of the path after the slash, null for one with a request id; small for all others. */
 const answers = new Map([
-  ["h".charCodeAt(0), answerOf(smallBody, furtherFields)],
+  ["h".charCodeAt(0), null],
   ["b".charCodeAt(0), answerOf(largeBody)],
 ]);
 const hold = "/hold ";
@@ -62,7 +65,8 @@ function isWhole(bytes) {
 
 function answer(socket, bytes) {
   const bytesOfPath = bytes[0] === post ? 6 : 5;
-  const response = answers.get(bytes[bytesOfPath]) ?? small;
+  const known = answers.get(bytes[bytesOfPath]);
+  const response = known === null ? withRequestId() : (known ?? small);
   if (holdUntil > 0 && bytes.latin1Slice(4, 4 + hold.length) === hold) {
     held.push(socket);
     if (held.length < holdUntil) return;
@@ -70,6 +74,13 @@ function answer(socket, bytes) {
     held = [];
   } else if (delayMsecs === 0) socket.write(response);
   else setTimeout(() => socket.write(response), delayMsecs);
+}
+
+function withRequestId() {
+  const response = Buffer.from(manyFields);
+  const digits = String(++requestId);
+  response.latin1Write(digits, requestIdEnd - digits.length);
+  return response;
 }
 
 const options = { noDelay: true };

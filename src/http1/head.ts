@@ -3,6 +3,7 @@
  * allowed together, how the body ends (RFC 9112 6), whether the connection lives on (RFC 9112 9.3).
  * Whatever two parsers could read differently is refused.
  */
+import { toBuffers } from "./field-buffers.ts";
 import { type FieldScanner, quote, reasonPhrase } from "./fields.ts";
 
 /** How a body ends: it has none, has a length, has a last chunk, or ends with the connection. Behind a `tunnel` there is no HTTP. */
@@ -17,7 +18,9 @@ export interface ResponseHead {
   /** The x of HTTP/1.x. */
   readonly minorVersion: 0 | 1;
   /** Flat `[name, value, name, value …]` as received, as latin1; values without white space around. */
-  readonly rawHeaders: string[];
+  readonly rawHeaders: readonly string[];
+  /** The same as Buffers, made once: all who get this head share them. */
+  readonly rawHeaderBuffers: readonly Buffer[];
   /**
    * Whether the connection may be used again after this message, by version and `Connection` header
    * (RFC 9112 9.3). False when the body ends with the connection, and when a 204 claims to have one.
@@ -147,7 +150,8 @@ class ScannedHead implements ResponseHead {
   readonly #text: string;
   readonly #marks: readonly number[];
   readonly #firstField: number;
-  #rawHeaders: string[] | null = null;
+  #rawHeaders: readonly string[] | null = null;
+  #buffers: readonly Buffer[] | null = null;
 
   constructor(
     scanner: FieldScanner,
@@ -171,9 +175,14 @@ class ScannedHead implements ResponseHead {
     return reasonPhrase(this.#text, this.#firstField);
   }
 
-  get rawHeaders(): string[] {
+  get rawHeaders(): readonly string[] {
     this.#rawHeaders ??= fieldsOf(this.#text, this.#marks, this.#marks.length, this.#firstField);
     return this.#rawHeaders;
+  }
+
+  get rawHeaderBuffers(): readonly Buffer[] {
+    this.#buffers ??= toBuffers(this.rawHeaders);
+    return this.#buffers;
   }
 }
 

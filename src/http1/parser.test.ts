@@ -5,7 +5,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { drawCuts, nothingParsed, parse, recorder } from "../../test/conformance/parsing.ts";
+import {
+  drawCuts,
+  nothingParsed,
+  type ParsedHead,
+  parse,
+  recorder,
+} from "../../test/conformance/parsing.ts";
 import {
   corpus,
   corpusLimitBytes,
@@ -18,7 +24,7 @@ import {
 } from "../../test/conformance/responses.ts";
 import { extent } from "../../test/support/thorough.ts";
 import { KeeplineError, ResponseParseError } from "../core/errors.ts";
-import { type ResponseHead, ResponseParser, type ResponseSink } from "./parser.ts";
+import { ResponseParser, type ResponseSink } from "./parser.ts";
 
 const seed = Number(process.env.KEEPLINE_SEED ?? 1);
 const mutationCount = Number(process.env.KEEPLINE_RUNS ?? extent(20_000, 100_000));
@@ -40,7 +46,7 @@ function parseSample(sample: Sample, cuts: readonly number[] = [], more = "") {
   return parse(bytes, { method: sample.method, maxHeaderBytes: corpusLimitBytes, cuts });
 }
 
-function headOf(text: string, method = "GET"): ResponseHead {
+function headOf(text: string, method = "GET"): ParsedHead {
   const { head, problem } = parse(Buffer.from(text, "latin1"), {
     method,
     maxHeaderBytes: corpusLimitBytes,

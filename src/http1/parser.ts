@@ -7,6 +7,7 @@ import { ResponseParseError } from "../core/errors.ts";
 import { ChunkReader } from "./chunked.ts";
 import { FieldScanner } from "./fields.ts";
 import { type ResponseHead, readHead, readTrailers } from "./head.ts";
+import { keepHead, recentHead } from "./recent-heads.ts";
 
 export type { ResponseHead } from "./head.ts";
 
@@ -55,6 +56,8 @@ export class ResponseParser {
   #phase: Phase = "idle";
   #method = "";
   #asksForTunnel = false;
+  /** What its head means depends on its bytes alone. */
+  #isPlain = true;
   /** Bytes given for this response, those that `execute` is about to look at included. */
   #givenBytes = 0;
   /** Body bytes still to come, by Content-Length. */
@@ -105,6 +108,7 @@ export class ResponseParser {
     if (this.#phase !== "idle") throw new Error(`a response is under way (${this.#phase})`);
     this.#method = method;
     this.#asksForTunnel = asksForTunnel;
+    this.#isPlain = !asksForTunnel && method !== "HEAD" && method !== "CONNECT";
     this.#phase = "head";
     this.#scanner.startHead();
   }
@@ -148,12 +152,7 @@ export class ResponseParser {
     while (at < end) {
       switch (this.#phase) {
         case "head":
-          at = this.#scanner.scan(buffer, at, end);
-          if (this.#scanner.fault !== null) {
-            const isTls = this.#givenBytes === end - at && buffer[at] === TLS_ALERT;
-            this.#fail(isTls ? tlsFault : this.#scanner.fault, end - at);
-          }
-          if (this.#scanner.done) this.#takeHead(end - at);
+          at = this.#takeHead(buffer, at, end);
           break;
         case "length": {
           const stop = end - at > this.#lengthBytes ? at + this.#lengthBytes : end;
@@ -181,15 +180,35 @@ export class ResponseParser {
     return at;
   }
 
-  #takeHead(restBytes: number): void {
+  #takeHead(buffer: Buffer, from: number, end: number): number {
+    // Nothing of the response came before.
+    const isFirst = this.#isPlain && this.#givenBytes === end - from;
+    const known = isFirst ? recentHead(buffer, from, end) : null;
+    if (known !== null && known.headBytes <= this.#limitBytes) {
+      this.#begin(known.head);
+      return from + known.headBytes;
+    }
+    const at = this.#scanner.scan(buffer, from, end);
+    if (this.#scanner.fault !== null) {
+      const isTls = this.#givenBytes === end - at && buffer[at] === TLS_ALERT;
+      this.#fail(isTls ? tlsFault : this.#scanner.fault, end - at);
+    }
+    if (!this.#scanner.done) return at;
     const head = readHead(this.#scanner, this.#method, this.#asksForTunnel);
     this.#scanner.release();
-    if (typeof head === "string") this.#fail(head, restBytes);
+    if (typeof head === "string") this.#fail(head, end - at);
     if (head.statusCode < 200 && head.framing !== "tunnel") {
       this.#scanner.startNextHead();
       this.#sink.onInterim(head);
-      return;
+      return at;
     }
+    if (isFirst) keepHead(head, buffer, from, at, end);
+    this.#begin(head);
+    return at;
+  }
+
+  /** Tells of the final head: what follows is the body. */
+  #begin(head: ResponseHead): void {
     switch (head.framing) {
       case "none":
       case "tunnel":

@@ -4,10 +4,13 @@ import { ResponseParseError } from "../../src/core/errors.ts";
 import { type ResponseHead, ResponseParser, type ResponseSink } from "../../src/http1/parser.ts";
 import type { Draw } from "./responses.ts";
 
+/** All that a head says, in an object of its own: made when the head comes. */
+export type ParsedHead = Omit<ResponseHead, "rawHeaderBuffers">;
+
 /** What came out of a parser. Body bytes are joined, so that it does not depend on the pieces. */
 export interface Parsed {
-  readonly interim: ResponseHead[];
-  head: ResponseHead | null;
+  readonly interim: ParsedHead[];
+  head: ParsedHead | null;
   /** As latin1. */
   body: string;
   /** Null until the message is complete. */
@@ -67,18 +70,25 @@ export function nothingParsed(): Parsed {
   };
 }
 
+function copyOf(head: ResponseHead): ParsedHead {
+  const { statusCode, statusText, minorVersion, rawHeaders } = head;
+  const { keepAlive, keepAliveHeader, framing, contentLength } = head;
+  const line = { statusCode, statusText, minorVersion, rawHeaders: [...rawHeaders] };
+  return { ...line, keepAlive, keepAliveHeader, framing, contentLength };
+}
+
 /** A sink that writes down in what `current` returns. */
 export function recorder(current: () => Parsed): ResponseSink {
   return {
     onInterim(head) {
       const parsed = current();
       parsed.order.push("interim");
-      parsed.interim.push(head);
+      parsed.interim.push(copyOf(head));
     },
     onHead(head) {
       const parsed = current();
       parsed.order.push("head");
-      parsed.head = head;
+      parsed.head = copyOf(head);
     },
     onBody(buffer, start, end) {
       const parsed = current();

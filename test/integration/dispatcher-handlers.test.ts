@@ -437,3 +437,28 @@ test("a controller knows whether it is paused or aborted, and what came raw", as
   assert.equal(controller?.reason, reason);
   assert.equal(told.events.at(-1), "end");
 });
+
+test("what a handler does to its array of raw fields is nothing to the next one that gets the same head", async (t) => {
+  const server = await plainServer(t, (_request, response) => {
+    response.sendDate = false;
+    response.end("same");
+  });
+  const dispatcher = makeClient(t).dispatcher();
+  const heads: string[][] = [];
+  for (let run = 0; run < 3; run++) {
+    const told = recorder("legacy");
+    const onHeaders: DispatchHandler["onHeaders"] = (_status, rawHeaders) => {
+      heads.push(rawHeaders.map(String));
+      rawHeaders.length = 0;
+      return true;
+    };
+    dispatcher.dispatch(
+      { origin: server.origin, path: "/", method: "GET" },
+      { ...told.handler, onHeaders },
+    );
+    await told.over;
+  }
+  assert.ok((heads[0]?.length ?? 0) > 0);
+  assert.deepEqual(heads[1], heads[0]);
+  assert.deepEqual(heads[2], heads[0]);
+});

@@ -191,7 +191,7 @@ export class DispatchExchange
       this.#world.pools.timers.set(this, now + this.#headersTimeoutMsecs, now);
     }
     this.#begun();
-    if (!this.#isOver) this.#receiver.head(head.statusCode, head.rawHeaders, head.statusText);
+    if (!this.#isOver) this.#receiver.head(head);
   }
 
   responded(head: ResponseHead, now: Msecs): void {
@@ -201,8 +201,7 @@ export class DispatchExchange
     this.place?.responded(now - this.#sentAt);
     this.#begun();
     if (this.#isOver) return;
-    const { statusCode, rawHeaders, statusText } = head;
-    if (!this.#receiver.head(statusCode, rawHeaders, statusText)) this.#pause();
+    if (!this.#receiver.head(head)) this.#pause();
     if (this.#isOver) return;
     this.#isFresh = this.#world.holdBody(this, now);
     this.#headAt = now;
@@ -268,7 +267,7 @@ export class DispatchExchange
     this.#world.pools.observer?.responded(this, head, now);
     this.#world.pools.observer?.ended(this, now);
     this.#finish();
-    this.#receiver.upgrade(head.statusCode, head.rawHeaders, socket);
+    this.#receiver.upgrade(head, socket);
   }
 
   failed(error: unknown): void {

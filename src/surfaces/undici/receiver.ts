@@ -3,9 +3,11 @@
  * Invariant: what a callback throws goes no further; it ends the request, and after the last callback it is reported.
  */
 import type { Duplex } from "node:stream";
+import { toBuffers } from "../../http1/field-buffers.ts";
+import type { ResponseHead } from "../../http1/head.ts";
 import { DispatchError } from "./errors.ts";
 import type { DispatchController, DispatchHandler } from "./handlers.ts";
-import { toBuffers, toObject } from "./raw-headers.ts";
+import { toObject } from "./raw-headers.ts";
 
 /** The request that a handler is told of. */
 export interface ReceiverOwner {
@@ -26,11 +28,11 @@ export interface Receiver {
   bodySent(chunk: Uint8Array): void;
   requestSent(): void;
   /** A head, interim or final. False pauses. */
-  head(statusCode: number, rawHeaders: readonly string[], statusText: string): boolean;
+  head(head: ResponseHead): boolean;
   /** A piece that the handler may keep. False pauses. */
   data(piece: Buffer): boolean;
   end(rawTrailers: readonly string[]): void;
-  upgrade(statusCode: number, rawHeaders: readonly string[], socket: Duplex): void;
+  upgrade(head: ResponseHead, socket: Duplex): void;
   error(error: Error): void;
 }
 
@@ -39,6 +41,11 @@ export function receiverOf(handler: DispatchHandler): Receiver {
   return typeof handler.onRequestStart === "function"
     ? new ModernReceiver(handler)
     : new LegacyReceiver(handler);
+}
+
+/** In an array of its own, which the handler may change. */
+function buffersOf(head: ResponseHead): Buffer[] {
+  return head.rawHeaderBuffers.slice();
 }
 
 const nobody: ReceiverOwner = { abort: () => {}, resume: () => {}, lost: () => {} };
@@ -83,10 +90,10 @@ abstract class BaseReceiver implements Receiver {
   }
 
   abstract start(owner: ReceiverOwner): void;
-  abstract head(statusCode: number, rawHeaders: readonly string[], statusText: string): boolean;
+  abstract head(head: ResponseHead): boolean;
   abstract data(piece: Buffer): boolean;
   abstract end(rawTrailers: readonly string[]): void;
-  abstract upgrade(statusCode: number, rawHeaders: readonly string[], socket: Duplex): void;
+  abstract upgrade(head: ResponseHead, socket: Duplex): void;
   abstract error(error: Error): void;
 
   /** A response came where the handler waits for an upgrade or a tunnel alone. */
@@ -109,11 +116,12 @@ class LegacyReceiver extends BaseReceiver {
     }
   }
 
-  head(statusCode: number, rawHeaders: readonly string[], statusText: string): boolean {
+  head(head: ResponseHead): boolean {
     const { handler } = this;
+    const { statusCode, statusText } = head;
     if (handler.onHeaders === undefined) return this.refused();
     try {
-      const answer = handler.onHeaders(statusCode, toBuffers(rawHeaders), this.#resume, statusText);
+      const answer = handler.onHeaders(statusCode, buffersOf(head), this.#resume, statusText);
       return answer !== false;
     } catch (error) {
       this.owner.abort(error);
@@ -138,9 +146,9 @@ class LegacyReceiver extends BaseReceiver {
     }
   }
 
-  upgrade(statusCode: number, rawHeaders: readonly string[], socket: Duplex): void {
+  upgrade(head: ResponseHead, socket: Duplex): void {
     try {
-      this.handler.onUpgrade?.(statusCode, toBuffers(rawHeaders), socket);
+      this.handler.onUpgrade?.(head.statusCode, buffersOf(head), socket);
     } catch (error) {
       socket.destroy();
       this.error(error as Error);
@@ -174,7 +182,7 @@ class ModernReceiver extends BaseReceiver {
     }
   }
 
-  head(statusCode: number, rawHeaders: readonly string[], statusText: string): boolean {
+  head({ statusCode, rawHeaders, statusText }: ResponseHead): boolean {
     const { handler } = this;
     const controller = this.#controller as Controller;
     if (handler.onResponseStart === undefined) return this.refused();
@@ -209,7 +217,7 @@ class ModernReceiver extends BaseReceiver {
     }
   }
 
-  upgrade(statusCode: number, rawHeaders: readonly string[], socket: Duplex): void {
+  upgrade({ statusCode, rawHeaders }: ResponseHead, socket: Duplex): void {
     const controller = this.#controller as Controller;
     controller.receivedHeaders = rawHeaders;
     try {
