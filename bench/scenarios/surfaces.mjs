@@ -1,7 +1,8 @@
 // What the clients that people have cost with keepline under them, beside what they cost by themselves.
 
-import { loadNote, loadOptions, measureLoad } from "../load.mjs";
+import { loadNote, loadOptions, measureLoad, ratioTo } from "../load.mjs";
 import { figure, range } from "../table.mjs";
+import { target } from "../targets.mjs";
 import { runnable } from "../versions.mjs";
 
 /** Each with what it stands in for. */
@@ -43,3 +44,21 @@ export function report(settings, { results }) {
     { titles: ["with keepline", "µs", "min–max", "without", "µs", "min–max", "ratio"], rows },
   ];
 }
+
+export const targets = (found) => [
+  ...target(
+    "node:http over keepline, to Node's agent",
+    ratioTo(found, "node-http", "ratios", "keepline-agent"),
+    1,
+  ),
+  ...target(
+    "client.fetch, to built-in fetch",
+    ratioTo(found, "fetch", "ratios", "keepline-fetch"),
+    0.95,
+  ),
+  ...target(
+    "undici request over keepline, to its Agent",
+    ratioTo(found, "undici-agent", "ratios", "keepline-undici"),
+    0.8,
+  ),
+];
