@@ -94,6 +94,39 @@ for (const [name, undici] of undicis) {
     assert.match(await posted.text(), /name="name"\r\n\r\nvalue/);
   });
 
+  test(`${name}: a status from 400 on rejects where the program asks for that, with the body, and the connection is used again`, async (t) => {
+    const server = await plainServer(t, (request, response) => {
+      if (request.url === "/fine") response.end("fine");
+      else {
+        response.writeHead(404, "Nowhere", { "content-type": "application/json", "x-why": "gone" });
+        response.end('{"error":"none"}');
+      }
+    });
+    const client = makeClient(t);
+    const { origin } = server;
+    const bare = asDispatcher<InstanceType<Undici["Dispatcher"]>>(client.dispatcher());
+    // undici 6 has an option for it, and the others an interceptor.
+    const isOption = name === "undici 6";
+    const dispatcher = isOption ? bare : bare.compose(undici.interceptors.responseError());
+    const options = { dispatcher, ...(isOption && { throwOnError: true }) };
+    const rejected = (error: Error & Record<string, unknown>) => {
+      assert.equal(error.code, isOption ? "UND_ERR_RESPONSE_STATUS_CODE" : "UND_ERR_RESPONSE");
+      assert.equal(error.statusCode, 404);
+      assert.deepEqual(error.body, { error: "none" });
+      assert.equal((error.headers as Record<string, unknown>)["x-why"], "gone");
+      return true;
+    };
+    await assert.rejects(undici.request(`${origin}/none`, options), rejected);
+    const [fine, none] = await Promise.allSettled([
+      undici.request(`${origin}/fine`, options).then(({ body }) => body.text()),
+      undici.request(`${origin}/none`, options),
+    ]);
+    assert.deepEqual(fine, { status: "fulfilled", value: "fine" });
+    assert.ok(none.status === "rejected" && rejected(none.reason));
+    const { opened, requests, sockets } = statsOf(client);
+    assert.deepEqual([opened, requests, sockets.idle], [2, 3, 2]);
+  });
+
   test(`${name}: a signal aborts a request that waits, runs or is read`, async (t) => {
     const server = await holdingServer(t);
     const client = makeClient(t, { maxSockets: 1 });
