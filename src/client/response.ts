@@ -67,7 +67,7 @@ export class ClientResponse {
     return this.#head.statusText;
   }
 
-  /** Names and values in turn, as received. Other responses with the same head may share it. */
+  /** Names and values in turn, as received. Frozen: other responses with the same head may share it. */
   get rawHeaders(): readonly string[] {
     return this.#head.rawHeaders;
   }

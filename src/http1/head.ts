@@ -17,7 +17,7 @@ export interface ResponseHead {
   readonly statusText: string;
   /** The x of HTTP/1.x. */
   readonly minorVersion: 0 | 1;
-  /** Flat `[name, value, name, value …]` as received, as latin1; values without white space around. */
+  /** Flat `[name, value, name, value …]` as received, as latin1; values without white space around. Frozen: other responses may share it. */
   readonly rawHeaders: readonly string[];
   /** The same as Buffers, made once: all who get this head share them. */
   readonly rawHeaderBuffers: readonly Buffer[];
@@ -176,7 +176,9 @@ class ScannedHead implements ResponseHead {
   }
 
   get rawHeaders(): readonly string[] {
-    this.#rawHeaders ??= fieldsOf(this.#text, this.#marks, this.#marks.length, this.#firstField);
+    this.#rawHeaders ??= Object.freeze(
+      fieldsOf(this.#text, this.#marks, this.#marks.length, this.#firstField),
+    );
     return this.#rawHeaders;
   }
 

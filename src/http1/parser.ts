@@ -185,8 +185,10 @@ export class ResponseParser {
     const isFirst = this.#isPlain && this.#givenBytes === end - from;
     const known = isFirst ? recentHead(buffer, from, end) : null;
     if (known !== null && known.headBytes <= this.#limitBytes) {
-      this.#begin(known.head);
-      return from + known.headBytes;
+      // What was found is another one as soon as something else is read.
+      const { head, headBytes } = known;
+      this.#begin(head);
+      return from + headBytes;
     }
     const at = this.#scanner.scan(buffer, from, end);
     if (this.#scanner.fault !== null) {

@@ -5,19 +5,19 @@
  */
 import type { ResponseHead } from "./head.ts";
 
-/** A head, and the bytes that it was read from. */
+/** A head, and how many bytes it has. Valid until something else is read. */
 export interface RecentHead {
   readonly head: ResponseHead;
   readonly headBytes: number;
 }
 
-/** Reads of so many sizes are told apart, to the last bits. Answers to the same request mostly come in reads of the same size. */
+/** Reads are told apart by the remainder of their size: answers to the same request mostly come in reads of the same one. */
 const placeCount = 64;
 /** No longer ones are kept. */
 const mostHeadBytes = 2_048;
 /** After so many in a row that were others … */
 const mostMisses = 4;
-/** … so many reads are let pass before the next is looked at. */
+/** … so many reads are let pass before the next is looked at; after that, one miss is enough. */
 const pauseReads = 128;
 
 const noBytes: Buffer = Buffer.alloc(0);
@@ -86,7 +86,6 @@ export function keepHead(
   const place = places[at] ?? new Place(head);
   if (!place.takes) return;
   places[at] = place;
-  Object.freeze(head.rawHeaders);
   // Of its own: it must not keep a larger one alive.
   const bytes = Buffer.allocUnsafeSlow(headEnd - start);
   buffer.copy(bytes, 0, start, headEnd);

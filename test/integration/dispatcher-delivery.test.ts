@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { ManualClock } from "../../src/testing/index.ts";
 import { makeClient } from "../support/client-kit.ts";
 import { dispatched, kinds, recorder } from "../support/dispatch-kit.ts";
 import { certificate, holdingServer, plainServer, tlsServer } from "../support/loopback.ts";
@@ -83,6 +84,48 @@ for (const kind of kinds) {
     client.destroy();
     assert.deepEqual(told.events, [...untilHead, "data", "error"]);
     assert.equal(told.text, "hello");
+  });
+
+  test(`a ${kind} handler that paused on the head and resumes in the same turn gets all of it then`, async (t) => {
+    const server = await rawServer(t, async (connection) => {
+      await connection.request();
+      await connection.send(whole);
+    });
+    const client = await busyClient(t);
+    const told = recorder(kind, { head: () => true });
+    const { origin } = server;
+    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
+    await told.headed;
+    assert.deepEqual(told.events, untilHead);
+    told.resume();
+    assert.deepEqual(told.events, [...untilHead, "data", "end"]);
+  });
+
+  test(`a timeout cannot end what has come for a ${kind} handler, and knows that the request was sent`, async (t) => {
+    const server = await rawServer(t, async (connection) => {
+      await connection.request();
+      await connection.send(whole);
+    });
+    const clock = new ManualClock();
+    const requestTimeoutMsecs = 1_000_000;
+    const client = await busyClient(t, { clock, requestTimeoutMsecs, headersTimeoutMsecs: 1_000 });
+    const told = recorder(kind);
+    const { origin } = server;
+    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
+    await told.headed;
+    clock.advance(2_000);
+    assert.deepEqual(told.events, untilHead);
+    await told.over;
+    assert.deepEqual(told.events, [...untilHead, "data", "end"]);
+
+    const paused = recorder(kind, { head: () => true });
+    client.dispatcher().dispatch({ origin, path: "/", method: "POST" }, paused.handler);
+    await paused.headed;
+    clock.advance(requestTimeoutMsecs);
+    await paused.over;
+    const { name, cause } = paused.error as Error & { cause?: unknown };
+    const timeout = name === "RequestTimeoutError" ? paused.error : cause;
+    assert.equal((timeout as { requestSent?: boolean }).requestSent, true);
   });
 
   test(`a ${kind} handler gets a large body whole and in order`, async (t) => {

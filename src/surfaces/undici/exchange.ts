@@ -3,7 +3,7 @@
  * Invariant: the handler is told of one start and one end, its last callback is the end, and what it did not take yet
  * when it paused waits here. When the exchange is over it holds no deadline and no connection.
  *
- * What came with the head is handed on when the turn ends: the program, which waits for the head by a promise, has said by
+ * While others are under way, what came with the head is handed on when the turn ends: the program, which waits for the head by a promise, has said by
  * then how it reads the body. A reader that is there takes it at once; where there is none yet, undici's `request` first puts
  * it into a stream, and that was a seventh of all the time of such a request.
  */
@@ -72,9 +72,10 @@ export class DispatchExchange
   #sentAt: Msecs = 0;
   #hasStarted = false;
   #bodyBytes = 0;
-  /** The handler was told of the head in this turn, by the read of that time, and what came with it waits. */
+  /** The handler was told of the head in this turn, and what came with it waits. */
   #isFresh = false;
-  #headAt: Msecs = 0;
+  /** The read that brought the head is over, and the response is not. */
+  #isFirstReadOver = false;
   /** What came while the handler was paused, or with the head; null before anything did. */
   #held: Buffer[] | null = null;
   /** The response has ended, and the handler is not told yet. */
@@ -204,7 +205,6 @@ export class DispatchExchange
     if (!this.#receiver.head(head)) this.#pause();
     if (this.#isOver) return;
     this.#isFresh = this.#world.holdBody(this, now);
-    this.#headAt = now;
   }
 
   /** The program has had its say about the body. */
@@ -219,12 +219,13 @@ export class DispatchExchange
   readOver(now: Msecs): void {
     // Most responses are whole after one read, and need no such deadline.
     if (this.#stage !== "receiving") return;
+    this.#isFirstReadOver = true;
     this.#world.pools.timers.set(this, now + this.#bodyTimeoutMsecs, now);
   }
 
-  received(buffer: Buffer, start: number, end: number, now: Msecs): boolean {
+  received(buffer: Buffer, start: number, end: number): boolean {
     // A turn may have many reads of one socket: no more than the first of them is held.
-    if (now !== this.#headAt) this.turnEnded();
+    if (this.#isFirstReadOver) this.turnEnded();
     if (this.#isOver) return true;
     // The handler may keep it.
     const piece = Buffer.allocUnsafe(end - start);
@@ -246,6 +247,7 @@ export class DispatchExchange
     if (this.#stage !== "paused" && this.#receiver.isPaused) this.#pause();
     if (this.#stage === "paused" || this.#isFresh) {
       this.#heldTrailers = rawTrailers;
+      this.#world.pools.timers.clear(this); // The server has done its part.
       return;
     }
     this.#finish();
@@ -283,6 +285,7 @@ export class DispatchExchange
   resume(): void {
     if (this.#stage !== "paused") return;
     this.#stage = "receiving";
+    this.#isFresh = false; // It has had its say.
     this.#world.resumed();
     this.#deliverHeld();
     if (this.#stage !== "receiving") return;
@@ -441,7 +444,7 @@ export class DispatchExchange
   }
 
   #context(): ErrorContext {
-    const requestSent = this.#connection !== null || this.resending?.isSent === true;
+    const requestSent = this.#stage !== "waiting" || this.resending?.isSent === true;
     return { origin: this.#origin, service: this.#service.name, lane: this.lane, requestSent };
   }
 }
