@@ -15,10 +15,11 @@ const small = answerOf(smallBody);
 const manyFields = answerOf(smallBody, [...furtherFields, [requestIdName, "0".repeat(32)]]);
 const requestIdEnd = manyFields.indexOf("0".repeat(32)) + 32;
 let requestId = 0;
-/** By the first byte of the path after the slash, null for one with a request id; small for all others. */
+const large = answerOf(largeBody);
+/** By the first byte of the path after the slash; small for all others. */
 const answers = new Map([
-  ["h".charCodeAt(0), null],
-  ["b".charCodeAt(0), answerOf(largeBody)],
+  ["h".charCodeAt(0), withRequestId],
+  ["b".charCodeAt(0), () => large],
 ]);
 const hold = "/hold ";
 const post = "P".charCodeAt(0);
@@ -65,8 +66,7 @@ function isWhole(bytes) {
 
 function answer(socket, bytes) {
   const bytesOfPath = bytes[0] === post ? 6 : 5;
-  const known = answers.get(bytes[bytesOfPath]);
-  const response = known === null ? withRequestId() : (known ?? small);
+  const response = answers.get(bytes[bytesOfPath])?.() ?? small;
   if (holdUntil > 0 && bytes.latin1Slice(4, 4 + hold.length) === hold) {
     held.push(socket);
     if (held.length < holdUntil) return;

@@ -1,6 +1,6 @@
 /**
  * Response heads that were read lately, found by their bytes. Most servers answer alike until the second of their `Date` is
- * over, and to see that a head is the one of before takes a tenth of what reading it takes.
+ * over, and to see that a head is the one of before takes less than to read it again.
  * Invariant: what is found is what reading these bytes would give. Where heads differ each time, next to nothing is done.
  */
 import type { ResponseHead } from "./head.ts";
@@ -73,7 +73,7 @@ export function recentHead(buffer: Buffer, start: number, end: number): RecentHe
   return place?.holds(buffer, start, end) === true ? place : null;
 }
 
-/** Keeps `head`, which was read from `start` to `headEnd`, for when it comes again: others are given it then, too. */
+/** Keeps `head`, which `recentHead` did not find and was read from `start` to `headEnd`, for when it comes again: others are given it then, too. */
 export function keepHead(
   head: ResponseHead,
   buffer: Buffer,

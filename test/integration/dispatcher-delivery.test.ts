@@ -3,9 +3,10 @@
  */
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import type { Client } from "../../src/index.ts";
 import { ManualClock } from "../../src/testing/index.ts";
 import { makeClient } from "../support/client-kit.ts";
-import { dispatched, kinds, recorder } from "../support/dispatch-kit.ts";
+import { dispatched, kinds, type Recorder, recorder } from "../support/dispatch-kit.ts";
 import { certificate, holdingServer, plainServer, tlsServer } from "../support/loopback.ts";
 import { rawServer } from "../support/raw-server.ts";
 
@@ -22,17 +23,21 @@ async function busyClient(t: TestContext, options?: Parameters<typeof makeClient
   return client;
 }
 
+/** A request of `told`, up to the head of the response, in the turn in which that came. */
+async function headed(t: TestContext, client: Client, told: Recorder, answer = whole) {
+  const { origin } = await rawServer(t, async (connection) => {
+    await connection.request();
+    await connection.send(answer);
+  });
+  client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
+  await told.headed;
+}
+
 for (const kind of kinds) {
   test(`a ${kind} handler gets what came with the head after all that the head has started`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(whole);
-    });
     const client = await busyClient(t);
     const told = recorder(kind);
-    const { origin } = server;
-    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, client, told);
     for (let hops = 0; hops < 10; hops++) await null;
     await new Promise<void>((resolve) => process.nextTick(resolve));
     assert.deepEqual(told.events, untilHead);
@@ -42,27 +47,15 @@ for (const kind of kinds) {
   });
 
   test(`a ${kind} handler whose request is under way alone gets all of it at once`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(whole);
-    });
     const told = recorder(kind);
-    const { origin } = server;
-    makeClient(t).dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, makeClient(t), told);
     assert.deepEqual(told.events, [...untilHead, "data", "end"]);
   });
 
   test(`a ${kind} handler that aborts before it got what came is told of that alone, and the connection is free`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(whole);
-    });
     const client = await busyClient(t);
     const told = recorder(kind);
-    const { origin } = server;
-    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, client, told);
     const reason = new Error("not this one");
     told.abort(reason);
     await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -72,55 +65,36 @@ for (const kind of kinds) {
   });
 
   test(`a ${kind} handler gets what came before its connection was closed, then the error`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(half);
-    });
     const client = await busyClient(t);
     const told = recorder(kind);
-    const { origin } = server;
-    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, client, told, half);
     client.destroy();
     assert.deepEqual(told.events, [...untilHead, "data", "error"]);
     assert.equal(told.text, "hello");
   });
 
   test(`a ${kind} handler that paused on the head and resumes in the same turn gets all of it then`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(whole);
-    });
     const client = await busyClient(t);
     const told = recorder(kind, { head: () => true });
-    const { origin } = server;
-    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, client, told);
     assert.deepEqual(told.events, untilHead);
     told.resume();
     assert.deepEqual(told.events, [...untilHead, "data", "end"]);
   });
 
   test(`a timeout cannot end what has come for a ${kind} handler, and knows that the request was sent`, async (t) => {
-    const server = await rawServer(t, async (connection) => {
-      await connection.request();
-      await connection.send(whole);
-    });
     const clock = new ManualClock();
     const requestTimeoutMsecs = 1_000_000;
     const client = await busyClient(t, { clock, requestTimeoutMsecs, headersTimeoutMsecs: 1_000 });
     const told = recorder(kind);
-    const { origin } = server;
-    client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-    await told.headed;
+    await headed(t, client, told);
     clock.advance(2_000);
     assert.deepEqual(told.events, untilHead);
     await told.over;
     assert.deepEqual(told.events, [...untilHead, "data", "end"]);
 
     const paused = recorder(kind, { head: () => true });
-    client.dispatcher().dispatch({ origin, path: "/", method: "POST" }, paused.handler);
-    await paused.headed;
+    await headed(t, client, paused);
     clock.advance(requestTimeoutMsecs);
     await paused.over;
     const { name, cause } = paused.error as Error & { cause?: unknown };
@@ -155,15 +129,9 @@ for (const kind of kinds) {
 }
 
 test("a controller that pauses before it got what came gets it when it resumes", async (t) => {
-  const server = await rawServer(t, async (connection) => {
-    await connection.request();
-    await connection.send(whole);
-  });
   const client = await busyClient(t);
   const told = recorder("modern");
-  const { origin } = server;
-  client.dispatcher().dispatch({ origin, path: "/", method: "GET" }, told.handler);
-  await told.headed;
+  await headed(t, client, told);
   told.controller?.pause();
   await new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
   assert.deepEqual(told.events, untilHead);
