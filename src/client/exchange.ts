@@ -183,7 +183,7 @@ export class Exchange
     delivery.clientBody = null;
     // And it may break, and its socket says nothing of itself then.
     delivery.connection.noteLocalPort();
-    sawOpenBody(delivery.pool.tally);
+    sawOpenBody(delivery.pool);
     const { leakTimeoutMsecs } = this.#service.options;
     if (this.#callSite !== null) ClientBody.keepCallSite(clientBody, this.#callSite);
     this.#callSite = null;
@@ -253,7 +253,7 @@ export class Exchange
   }
 
   neglected(): void {
-    if (this.#delivery !== null) sawNeglectedBody(this.#delivery.pool.tally);
+    if (this.#delivery !== null) sawNeglectedBody(this.#delivery.pool);
   }
 
   leaked(msecs: Msecs, frames: string | null): void {

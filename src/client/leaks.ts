@@ -5,8 +5,8 @@
  * origin that may send others.
  */
 import type { Msecs } from "../core/clock.ts";
-import type { Tally } from "../core/tally.ts";
 import { Deadline, type Timers } from "../core/timers.ts";
+import type { HttpPool } from "../http1/connection-user.ts";
 import { ClientBody } from "./body.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 
@@ -42,23 +42,23 @@ export class CallSite {
   }
 }
 
-/** Whether a request to the pool that `tally` counts for must note where it is made. */
-export function isTraced(tally: Tally, leakTimeoutMsecs: Msecs): boolean {
-  const { requests } = tally;
-  const isSampled = requests < tally.sampledUntil && requests % sampledEvery === 0;
-  return (
-    (isSampled || requests < tally.tracedUntil) && leakTimeoutMsecs !== Number.POSITIVE_INFINITY
-  );
+/** Whether the request that is about to ask `pool` for a connection must note where it is made. */
+export function isTraced(pool: HttpPool, leakTimeoutMsecs: Msecs): boolean {
+  const { toTrace, toSample } = pool;
+  if (toTrace > 0) pool.toTrace--;
+  if (toSample > 0) pool.toSample--;
+  const isSampled = toSample > 0 && toSample % sampledEvery === 0;
+  return (toTrace > 0 || isSampled) && leakTimeoutMsecs !== Number.POSITIVE_INFINITY;
 }
 
 /** Notes that a body did not arrive with its head: further ones may be left unread. */
-export function sawOpenBody(tally: Tally): void {
-  tally.sampledUntil = tally.requests + tracedRequests;
+export function sawOpenBody(pool: HttpPool): void {
+  pool.toSample = tracedRequests;
 }
 
 /** Notes that nobody read a body for a while: further ones may stay unread. */
-export function sawNeglectedBody(tally: Tally): void {
-  tally.tracedUntil = tally.requests + tracedRequests;
+export function sawNeglectedBody(pool: HttpPool): void {
+  pool.toTrace = tracedRequests;
 }
 
 /** A request whose body was left open, as those see it who watch over the body. */

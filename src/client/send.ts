@@ -51,7 +51,7 @@ export function send(
     const now = world.clock();
     const pool = world.poolOf(target, now);
     const { leakTimeoutMsecs } = service.options;
-    const callSite = isTraced(pool.tally, leakTimeoutMsecs) ? new CallSite(entry) : null;
+    const callSite = isTraced(pool, leakTimeoutMsecs) ? new CallSite(entry) : null;
     const exchange = new Exchange(
       world,
       service,

@@ -53,6 +53,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   lastUsed: number;
   /** Marked for a look by `settle`. */
   isTouched = false;
+  /** So many of the next requests note where they are made, for reports of bodies that nobody reads. Moved by who makes requests. */
+  toTrace = 16;
+  /** Of so many of the next, one in some does. */
+  toSample = 0;
   /** What would be idle under other limits; null while nobody looks. */
   shadow: ShadowIdle | null = null;
   readonly #world: Pools<R, T>;

@@ -97,10 +97,6 @@ export class Tally {
   resumedTls = 0;
   /** Response bodies that nobody read: reported for it, and collected with their connection given back. */
   readonly leaked = { reported: 0, collected: 0 };
-  /** Requests below this number note where they are made, for such reports. Moved by whoever sees a body being left. */
-  tracedUntil = 16;
-  /** Of requests below this number one in some does. Moved by whoever sees a body that can be left. */
-  sampledUntil = 16;
   /** Retired connections by reason; a reason that never occurred is absent. */
   readonly closed: { [reason in RetireReason]?: number } = {};
   /** Dials that succeeded, name lookup and handshakes included. */
