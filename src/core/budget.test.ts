@@ -29,3 +29,14 @@ test("the nearest full budget is named, and a lowered limit is exceeded until en
   own.give();
   assert.equal(own.isExceeded(), false);
 });
+
+test("what is open may exceed the limit of the budget that it moves to, and no longer that which it leaves", () => {
+  const [wide, narrow] = [new Budget("wide", 2, null), new Budget("narrow", 0, null)];
+  const own = new Budget("maxSockets", 2, wide);
+  own.take();
+  wide.limit = 0;
+  own.moveTo(narrow, []);
+  assert.deepEqual([wide.isExceeded(), narrow.isExceeded(), own.isExceeded()], [false, true, true]);
+  narrow.limit = 1;
+  assert.equal(own.isExceeded(), false);
+});

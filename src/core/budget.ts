@@ -16,8 +16,6 @@ import type { PendingRequest } from "./pending.ts";
 export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
   /** What sets the limit, for messages: the option, and of whom. */
   readonly name: string;
-  /** Sockets that may be open; `Infinity` means any number. */
-  limit: number;
   /** Sockets that are open: dialing, idle, busy and draining ones. */
   open = 0;
   /** The most that were open at once. */
@@ -40,13 +38,26 @@ export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
   listsIdle: boolean;
   /** Who waits for a place here; null where one pool has all of it. */
   line: Line<R, T> | null = null;
+  /** More is open than the limit. Looked at with each request; the limit itself is a double, which V8 keeps elsewhere. */
+  #isOver = false;
+  #limit: number;
 
   constructor(name: string, limit: number, parent: Budget<R, T> | null) {
     super();
     this.name = name;
-    this.limit = limit;
+    this.#limit = limit;
     this.parent = parent;
     this.listsIdle = limit !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Sockets that may be open; `Infinity` means any number. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#compare();
   }
 
   /** Sockets that carry a request: busy and draining ones. */
@@ -69,7 +80,7 @@ export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
   /** True when here or above more is open than the limit, which was lowered meanwhile. */
   isExceeded(): boolean {
     for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
-      if (each.open > each.limit) return true;
+      if (each.#isOver) return true;
     }
     return false;
   }
@@ -78,12 +89,16 @@ export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
   take(): void {
     for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
       if (++each.open > each.mostOpen) each.mostOpen = each.open;
+      each.#compare();
     }
   }
 
   /** Gives a permit back, here and above. */
   give(): void {
-    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) each.open--;
+    for (let each: Budget<R, T> | null = this; each !== null; each = each.parent) {
+      each.open--;
+      each.#compare();
+    }
   }
 
   /** So many more are being dialed, here and above. */
@@ -113,12 +128,14 @@ export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
     for (const each of idle) this.removeIdle(each);
     for (let each = this.parent; each !== null; each = each.parent) {
       each.open -= this.open;
+      each.#compare();
       each.dialing -= this.dialing;
       each.pending -= this.pending;
     }
     this.parent = parent;
     for (let each: Budget<R, T> | null = parent; each !== null; each = each.parent) {
       each.open += this.open;
+      each.#compare();
       each.dialing += this.dialing;
       each.pending += this.pending;
       each.mostOpen = Math.max(each.mostOpen, each.open);
@@ -173,5 +190,9 @@ export class Budget<R extends PendingRequest, T> extends IdleList<R, T> {
       if (each.listsIdle) each.remove(connection.linkAbove(level));
       level++;
     }
+  }
+
+  #compare(): void {
+    this.#isOver = this.open > this.#limit;
   }
 }

@@ -43,7 +43,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   get pending(): number {
-    return this.pool.lanes.count;
+    return this.pool.budget.pending;
   }
 
   get dialing(): number {
@@ -55,7 +55,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   get served(): number {
-    return this.pool.tally.served;
+    let sum = this.pool.tally.formerLanes?.served ?? 0;
+    for (const { served } of this.pool.lanes.all) sum += served;
+    return sum;
   }
 
   get serviceMsecs(): Msecs {
@@ -219,7 +221,7 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
       const next = lane.nextToDial;
       if (next === null) break;
       if (!lane.mayClaim) {
-        lanes.isHeldBack = true;
+        this.pool.isHeldBack = true;
         const { keeper } = lane;
         lane.waitAt(keeper === budget ? null : keeper);
         return hasDialed;

@@ -27,7 +27,7 @@ export function release<R extends PendingRequest, T>(
   const pending = pool.lanes.clear();
   const connections = [...pool.roster.connections];
   const holders = connections.flatMap((each) => each.holders);
-  for (const { place } of holders) place?.letGo(0, false, now);
+  for (const { place } of holders) place?.letGo(now);
   if (service !== pool.service) {
     pool.budget.moveTo(service.budget, connections);
     pool.service = service;

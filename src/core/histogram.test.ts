@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fc } from "../../test/support/fast-check.ts";
-import { Histogram } from "./histogram.ts";
+import { Histogram, Histograms } from "./histogram.ts";
 
 test("an empty histogram knows nothing but its count", () => {
   const empty = { count: 0, mean: null, p50: null, p90: null, p99: null, max: null };
@@ -114,28 +114,59 @@ test("how many values are below a power of two is exact", () => {
   }
 });
 
-test("however many others were recorded meanwhile, whoever asks is told of all that was recorded", () => {
-  const asked: [string, (histogram: Histogram) => number | null, number][] = [
-    ["count", ({ count }) => count, 3],
-    ["sum", ({ sum }) => sum, 7],
-    ["max", ({ max }) => max, 4],
-    ["countBelow", (histogram) => histogram.countBelow(30), 3],
-    ["percentile", (histogram) => Math.round(histogram.percentile(1) ?? 0), 4],
-    ["summary", (histogram) => histogram.summary().mean, 7 / 3],
-  ];
-  for (const others of [0, 1, 252, 253, 254, 255, 1_000]) {
-    for (const [what, ask, expected] of asked) {
-      const other = new Histogram();
-      const histogram = new Histogram();
-      for (const msecs of [1, 2]) histogram.record(msecs);
-      for (let index = 0; index < others; index++) other.record(index);
-      histogram.record(4);
-      assert.equal(ask(histogram), expected, `${what} among ${others} others`);
-      const sum = new Histogram();
-      sum.record(5);
-      other.record(7);
-      sum.add(other);
-      assert.equal(sum.count, others + 2);
-    }
-  }
+test("several side by side are what as many would be that are apart", () => {
+  const size = 3;
+  const values = fc.array(
+    fc.tuple(
+      fc.nat(size - 1),
+      fc.oneof(
+        fc.constant(0),
+        fc.double({ min: 0, max: 1, noNaN: true }).map((x) => 1e-3 * 1e9 ** x),
+      ),
+    ),
+    { maxLength: 40 },
+  );
+  fc.assert(
+    fc.property(values, values, (some, others) => {
+      const together = new Histograms(size);
+      const further = new Histograms(size);
+      const apart = Array.from({ length: size }, () => new Histogram());
+      together.setRecent(1, 7);
+      further.setRecent(1, 9);
+      for (const [which, msecs] of some) together.record(which, msecs);
+      for (const [which, msecs] of others) further.record(which, msecs);
+      together.addAll(further);
+      for (const [which, msecs] of [...some, ...others]) apart[which]?.record(msecs);
+      for (const [which, each] of apart.entries()) {
+        const { mean, ...exact } = new Histogram(together, which).summary();
+        const { mean: expected, ...whole } = each.summary();
+        assert.deepEqual(exact, whole);
+        assert.ok(Math.abs((mean ?? 0) - (expected ?? 0)) <= 1e-9 * (expected ?? 0));
+        for (let doubling = 0; doubling <= 32; doubling++) {
+          const count = new Histogram(together, which).countBelow(doubling);
+          assert.equal(count, each.countBelow(doubling));
+        }
+      }
+      assert.deepEqual(
+        Array.from({ length: size }, (_, which) => together.recent(which)),
+        [0, 7, 0],
+      );
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test("what was cleared is empty, and counts again", () => {
+  const all = new Histograms(2);
+  all.record(1, 5);
+  all.record(0, 9_000);
+  all.setRecent(0, 3);
+  all.clear();
+  assert.deepEqual(new Histogram(all, 1).summary(), new Histogram().summary());
+  assert.equal(all.recent(0), 0);
+  all.record(1, 4);
+  assert.deepEqual(
+    [0, 1].map((which) => new Histogram(all, which).sum),
+    [0, 4],
+  );
 });

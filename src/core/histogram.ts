@@ -4,27 +4,27 @@
  * fall. `perf_hooks` has one, but the core imports nothing, and the smallest of those takes 25 KB at 1 % (times 10,000
  * origins).
  *
- * Of many origins there are many histograms, which have left the caches when a request ends: to wait for each in turn took a
- * twentieth of a request. So what is recorded is noted first, and counted with others, whose memory is then fetched at the same time.
- * Invariant: whoever asks is told of all that was recorded.
+ * What a request goes through is several durations at one origin, and of many origins each piece of memory that it is counted in
+ * has left the caches by then. So several distributions share one array.
  */
 import type { Msecs } from "./clock.ts";
 
 const bucketsPerDoubling = 8;
 /** So many buckets are made at once: durations of one kind at one origin are within few doublings. */
 const blockSize = bucketsPerDoubling;
-const noCounts = new Array<number>(blockSize).fill(0);
-/** Where the sum and the greatest value stand, before the buckets. */
+
+/**
+ * The array begins with a head for each distribution: sum and greatest value; a number of whose distribution it is; how many values
+ * were 0; and of its buckets, which are those from `from` on, how many there are and where they stand.
+ */
 const sumAt = 0;
 const maxAt = 1;
-const firstBucketAt = 2;
-
-/** So many are noted before they are counted. */
-const mostNoted = 256;
-/** What was recorded and is not counted yet: where, and how long. */
-const notedFor: Histogram[] = [];
-const notedMsecs = new Float64Array(mostNoted);
-let notedCount = 0;
+const recentAt = 2;
+const zerosAt = 3;
+const fromAt = 4;
+const lengthAt = 5;
+const startAt = 6;
+const headSize = 7;
 
 /** What `Histogram.summary` returns: durations in ms; all but `count` are null while nothing was recorded. */
 export interface DurationSummary {
@@ -36,88 +36,145 @@ export interface DurationSummary {
   readonly max: Msecs | null;
 }
 
+/** Several distributions of durations side by side. */
+export class Histograms {
+  /** For `Histogram` alone. */
+  cells: number[];
+
+  /** So many, all empty. */
+  constructor(size: number) {
+    this.cells = emptyCells(size);
+  }
+
+  /** Forgets all that was recorded, and the memory for it. */
+  clear(): void {
+    this.cells = emptyCells(this.#size);
+  }
+
+  /** Counts all that is in `other`, which has as many, too. */
+  addAll(other: Histograms): void {
+    for (let which = 0; which < this.#size; which++) {
+      new Histogram(this, which).add(new Histogram(other, which));
+    }
+  }
+
+  /** A number that moves with the values of the distribution at `which`, and is kept with them; 0 at first. Not added by `addAll`. */
+  recent(which: number): number {
+    return this.cells[which * headSize + recentAt] as number;
+  }
+
+  setRecent(which: number, value: number): void {
+    this.cells[which * headSize + recentAt] = value;
+  }
+
+  /** Adds one duration to the distribution at `which`: see `Histogram.record`. */
+  record(which: number, msecs: Msecs): void {
+    const head = which * headSize;
+    if (msecs === 0) {
+      (this.cells[head + zerosAt] as number)++;
+      return;
+    }
+    const index = this.bucket(which, bucketOf(msecs));
+    const { cells } = this;
+    (cells[index] as number)++;
+    (cells[head + sumAt] as number) += msecs;
+    if (msecs > (cells[head + maxAt] as number)) cells[head + maxAt] = msecs;
+  }
+
+  /** For `Histogram`: where in `cells` the count of `bucket` stands, which is made when it is not there. */
+  bucket(which: number, bucket: number): number {
+    const { cells } = this;
+    const head = which * headSize;
+    const offset = bucket - (cells[head + fromAt] as number);
+    if (offset >= 0 && offset < (cells[head + lengthAt] as number)) {
+      return (cells[head + startAt] as number) + offset;
+    }
+    this.#widen(head, bucket - (bucket % blockSize));
+    return this.bucket(which, bucket);
+  }
+
+  get #size(): number {
+    return headsOf(this.cells) / headSize;
+  }
+
+  /** Makes room for the block of buckets from `first` on, and for those between it and what is there. */
+  #widen(head: number, first: number): void {
+    const { cells } = this;
+    const start = cells[head + startAt] as number;
+    const length = cells[head + lengthAt] as number;
+    const from = length === 0 ? first : (cells[head + fromAt] as number);
+    const before = Math.max(from - first, 0);
+    const after = Math.max(first + blockSize - from - length, 0);
+    const added = before + after;
+    this.cells = [
+      ...cells.slice(0, start),
+      ...new Array<number>(before).fill(0),
+      ...cells.slice(start, start + length),
+      ...new Array<number>(after).fill(0),
+      ...cells.slice(start + length),
+    ];
+    this.cells[head + fromAt] = from - before;
+    this.cells[head + lengthAt] = length + added;
+    const heads = headsOf(cells);
+    for (let later = head + headSize; later < heads; later += headSize) {
+      (this.cells[later + startAt] as number) += added;
+    }
+  }
+}
+
 /** Distribution of durations. */
 export class Histogram {
-  #count = 0;
-  #zeroCount = 0;
-  /** Sum, greatest value, and the counts of buckets from `#from` on, where values have fallen; null before the first one. */
-  #cells: number[] | null = null;
-  #from = 0;
+  readonly #all: Histograms;
+  readonly #which: number;
+
+  /** One of several, or one by itself. */
+  constructor(all = new Histograms(1), which = 0) {
+    this.#all = all;
+    this.#which = which;
+  }
 
   get count(): number {
-    Histogram.#countNoted();
-    return this.#count;
+    const { length, start } = this.#buckets;
+    let count = this.#at(zerosAt);
+    for (let index = 0; index < length; index++) count += this.#all.cells[start + index] as number;
+    return count;
   }
 
   get max(): Msecs {
-    Histogram.#countNoted();
-    return this.#cells?.[maxAt] ?? 0;
+    return this.#at(maxAt);
   }
 
   get sum(): Msecs {
-    Histogram.#countNoted();
-    return this.#cells?.[sumAt] ?? 0;
+    return this.#at(sumAt);
   }
 
   /** Adds one duration. 0 counts as 0, else below 1 µs as 1 µs, above 71 minutes as that. */
   record(msecs: Msecs): void {
-    notedFor[notedCount] = this;
-    notedMsecs[notedCount++] = msecs;
-    if (notedCount === mostNoted) Histogram.#countNoted();
-  }
-
-  static #countNoted(): void {
-    for (let index = 0; index < notedCount; index++) {
-      (notedFor[index] as Histogram).#add(notedMsecs[index] as Msecs);
-    }
-    notedCount = 0;
-  }
-
-  #add(msecs: Msecs): void {
-    this.#count++;
-    if (msecs === 0) {
-      this.#zeroCount++;
-      return;
-    }
-    const bucket = bucketOf(msecs);
-    const cells = this.#cellsFor(bucket);
-    const index = firstBucketAt + bucket - this.#from;
-    cells[index] = (cells[index] as number) + 1;
-    cells[sumAt] = (cells[sumAt] as number) + msecs;
-    if (msecs > (cells[maxAt] as number)) cells[maxAt] = msecs;
+    this.#all.record(this.#which, msecs);
   }
 
   /** Counts all that is in `other`, too. */
   add(other: Histogram): void {
-    Histogram.#countNoted();
-    this.#count += other.#count;
-    this.#zeroCount += other.#zeroCount;
-    const cells = other.#cells;
-    if (cells === null) return;
-    for (let index = firstBucketAt; index < cells.length; index++) {
-      const count = cells[index] as number;
+    const all = this.#all;
+    const head = this.#which * headSize;
+    const { from, length, start } = other.#buckets;
+    for (let index = 0; index < length; index++) {
+      const count = other.#all.cells[start + index] as number;
       if (count === 0) continue;
-      const bucket = other.#from + index - firstBucketAt;
-      const own = this.#cellsFor(bucket);
-      const at = firstBucketAt + bucket - this.#from;
-      own[at] = (own[at] as number) + count;
+      const own = all.bucket(this.#which, from + index);
+      (all.cells[own] as number) += count;
     }
-    const own = this.#cells;
-    if (own === null) return;
-    own[sumAt] = (own[sumAt] as number) + (cells[sumAt] as number);
-    own[maxAt] = Math.max(own[maxAt] as number, cells[maxAt] as number);
+    (all.cells[head + zerosAt] as number) += other.#at(zerosAt);
+    (all.cells[head + sumAt] as number) += other.sum;
+    all.cells[head + maxAt] = Math.max(this.max, other.max);
   }
 
   /** How many values are below `2 ** doubling` microseconds; exact, since a bucket ends there. */
   countBelow(doubling: number): number {
-    Histogram.#countNoted();
-    const cells = this.#cells;
-    let count = this.#zeroCount;
-    if (cells === null) return count;
-    const end = firstBucketAt + doubling * bucketsPerDoubling - this.#from;
-    for (let index = firstBucketAt; index < Math.min(end, cells.length); index++) {
-      count += cells[index] as number;
-    }
+    const { from, length, start } = this.#buckets;
+    let count = this.#at(zerosAt);
+    const end = Math.min(doubling * bucketsPerDoubling - from, length);
+    for (let index = 0; index < end; index++) count += this.#all.cells[start + index] as number;
     return count;
   }
 
@@ -125,36 +182,14 @@ export class Histogram {
   percentile(share: number, zeros = 0): Msecs | null {
     const count = this.count + zeros;
     if (count === 0) return null;
-    let left = Math.max(Math.ceil(share * count), 1) - this.#zeroCount - zeros;
-    const cells = this.#cells;
-    if (left <= 0 || cells === null) return 0;
-    for (let index = firstBucketAt; index < cells.length; index++) {
-      left -= cells[index] as number;
-      if (left <= 0) return Math.min(middleOf(this.#from + index - firstBucketAt), this.max);
+    let left = Math.max(Math.ceil(share * count), 1) - this.#at(zerosAt) - zeros;
+    if (left <= 0) return 0;
+    const { from, length, start } = this.#buckets;
+    for (let index = 0; index < length; index++) {
+      left -= this.#all.cells[start + index] as number;
+      if (left <= 0) return Math.min(middleOf(from + index), this.max);
     }
     return this.max;
-  }
-
-  /** Cells with room for `bucket`. */
-  #cellsFor(bucket: number): number[] {
-    const cells = this.#cells;
-    const index = firstBucketAt + bucket - this.#from;
-    const hasRoom = cells !== null && index >= firstBucketAt && index < cells.length;
-    return hasRoom ? cells : this.#widened(bucket);
-  }
-
-  #widened(bucket: number): number[] {
-    const first = bucket - (bucket % blockSize);
-    if (this.#cells === null) this.#from = first;
-    const [sum = 0, max = 0, ...known] = this.#cells ?? [0, 0, ...noCounts];
-    let counts = known;
-    while (first < this.#from) {
-      counts = [...noCounts, ...counts];
-      this.#from -= blockSize;
-    }
-    while (bucket >= this.#from + counts.length) counts = [...counts, ...noCounts];
-    this.#cells = [sum, max, ...counts];
-    return this.#cells;
   }
 
   /** All of it; `zeros`: with further values, all 0. */
@@ -170,6 +205,26 @@ export class Histogram {
       max: this.max,
     };
   }
+
+  get #buckets(): { readonly from: number; readonly length: number; readonly start: number } {
+    return { from: this.#at(fromAt), length: this.#at(lengthAt), start: this.#at(startAt) };
+  }
+
+  #at(place: number): number {
+    return this.#all.cells[this.#which * headSize + place] as number;
+  }
+}
+
+/** The heads of so many distributions, with nothing in them. */
+function emptyCells(size: number): number[] {
+  const cells = new Array<number>(size * headSize).fill(0);
+  for (let head = 0; head < cells.length; head += headSize) cells[head + startAt] = cells.length;
+  return cells;
+}
+
+/** How many cells are those of heads: the buckets of the first distribution stand right behind them. */
+function headsOf(cells: readonly number[]): number {
+  return cells[startAt] as number;
 }
 
 /** The doubling is the position of the highest bit of the microseconds, the rest the next three bits. */

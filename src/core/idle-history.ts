@@ -1,6 +1,6 @@
 /**
  * What the ends of idle times teach about one origin: at which idle time its server closes, if at a steady
- * one; the longest it was seen to keep a connection; and how far away it is.
+ * one; and the longest it was seen to keep a connection.
  *
  * A close counts for a band of idle times, since servers' timers are not exact. An idle time that outlives
  * the band contradicts it. The learned limit is the lowest band with a fair share of all closes that a fair
@@ -55,20 +55,11 @@ export class IdleHistory {
   contradictedAfterMsecs: Msecs = Number.POSITIVE_INFINITY;
   /** The longest idle time after which a connection was seen open, unless one was closed earlier since. */
   provenMsecs: Msecs = 0;
-  /** The shortest time from a request to its response lately: the way there and back, and little else. */
-  roundTripMsecs: Msecs = 0;
   #closes: Close[] = [];
   /** No close says anything about a shorter idle time. */
   #lowestBandEnd = Number.POSITIVE_INFINITY;
   #restartAt = Number.NEGATIVE_INFINITY;
   #givenUpCount = 0;
-
-  /** A response began so long after its request was sent. */
-  responded(msecs: Msecs): void {
-    // Slowly up, so that a way that has become longer is noticed.
-    if (this.roundTripMsecs === 0 || msecs < this.roundTripMsecs) this.roundTripMsecs = msecs;
-    else this.roundTripMsecs += (msecs - this.roundTripMsecs) / 1_000;
-  }
 
   /** A connection was seen open after so long an idle time, which may go on. */
   seen(idleMsecs: Msecs): void {

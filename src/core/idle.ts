@@ -22,6 +22,8 @@ export class IdleConnections<R extends PendingRequest, T> {
   hintMsecs: Msecs | null = null;
   /** Outlives the learned window, to find out whether the server does: no request takes it. */
   scout: Connection<R, T> | null = null;
+  /** As in the history, which is not looked at for each request either. */
+  #learnedMsecs: Msecs | null = null;
   /** Shorter idle times that a connection outlives teach nothing: of many origins the history is not looked at for each. */
   #uneventfulMsecs: Msecs = 0;
   readonly #world: Pools<R, T>;
@@ -109,6 +111,7 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   /** Options or knowledge have changed: every deadline is set anew. */
   reconsider(now: Msecs): void {
+    this.#learnedMsecs = this.history.learnedMsecs;
     // Let go first: under other limits another one may be the scout.
     if (this.scout !== null) this.retire(this.scout, now);
     for (const connection of this.#pool.roster.connections) {
@@ -149,7 +152,7 @@ export class IdleConnections<R extends PendingRequest, T> {
     if (lastIdleMsecs === 0 || requestCount < 2) return;
     // The close was under way when the request was sent; what comes later has another cause.
     const takenMsecs = now - leasedAt;
-    if (takenMsecs > this.history.roundTripMsecs * 1.5 + 20) return;
+    if (takenMsecs > this.#pool.lanes.roundTripMsecs * 1.5 + 20) return;
     this.#uneventfulMsecs = 0;
     if (this.history.closed(lastIdleMsecs + takenMsecs, now)) this.reconsider(now);
   }
@@ -234,7 +237,7 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   #window(connection: Connection<R, T>): Msecs {
     // With every request: nothing is allocated for a server that says nothing and closes nothing.
-    return connection.hintMsecs === null && this.history.learnedMsecs === null
+    return connection.hintMsecs === null && this.#learnedMsecs === null
       ? this.#pool.options.keepAliveMsecs
       : idleWindowMsecs(this.#known(connection.hintMsecs));
   }
@@ -248,7 +251,8 @@ export class IdleConnections<R extends PendingRequest, T> {
 
   #known(hintMsecs: Msecs | null): IdleKnowledge {
     const { keepAliveMsecs } = this.#pool.options;
-    const { learnedMsecs, roundTripMsecs } = this.history;
+    const { learnedMsecs } = this.history;
+    const { roundTripMsecs } = this.#pool.lanes;
     return { keepAliveMsecs, hintMsecs, learnedMsecs, roundTripMsecs };
   }
 }

@@ -62,7 +62,7 @@ test("a request of a lane that the service does not have is one of its lane defa
   const refused = world.acquire(a, { lane: "nobody", queueTimeoutMsecs: 5 });
   world.advance(5);
   assert.equal(refused.error.lane, "default");
-  assert.equal(world.lane("default").tally.timedOut, 1);
+  assert.equal(world.lane("default").timedOut, 1);
 });
 
 test("a lane without pending requests lends its share, and has it again from the next turn on", () => {

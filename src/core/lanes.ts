@@ -11,25 +11,19 @@ import { passedOverSince } from "./line.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
 import { PoolLane } from "./pool-lane.ts";
-import { LaneTally } from "./tally.ts";
 
 const never = Number.POSITIVE_INFINITY;
 
 /** The lanes of one pool that were used. */
 export class Lanes<R extends PendingRequest, T> {
-  /** Pending requests. */
-  count = 0;
-  /** Of these, requests that a dial under way is for. */
+  /** Pending requests that a dial under way is for. */
   coveredCount = 0;
   /** Lanes with pending requests, in no order. */
   readonly waiting: PoolLane<R, T>[] = [];
-  /** A lane was kept from what is open by its own limit or by a reservation, and may find it free when these change. */
-  isHeldBack = false;
   readonly #pool: Pool<R, T>;
   /** Most pools have one lane, and there may be many pools. */
   #only: PoolLane<R, T> | null = null;
   #byName: Map<string, PoolLane<R, T>> | null = null;
-  #recent: PoolLane<R, T> | null = null;
   #order: FairOrder<PoolLane<R, T>> | null = null;
   /** Lanes as they were before they began anew. */
   #former: Map<string, PoolLane<R, T>> | null = null;
@@ -46,11 +40,17 @@ export class Lanes<R extends PendingRequest, T> {
 
   /** The lane with this name, or `default` when the service has none. */
   of(name: string): PoolLane<R, T> {
-    const recent = this.#recent;
-    if (recent !== null && recent.lane.name === name) return recent;
-    const lane = this.#find(name) ?? this.#made(name);
-    this.#recent = lane;
-    return lane;
+    return this.#find(name) ?? this.#made(name);
+  }
+
+  /** The shortest time from a request to its response lately; 0 while none is known. */
+  get roundTripMsecs(): Msecs {
+    if (this.#byName === null) return this.#only?.roundTripMsecs ?? 0;
+    let least = 0;
+    for (const { roundTripMsecs: each } of this.#byName.values()) {
+      if (least === 0 || (each > 0 && each < least)) least = each;
+    }
+    return least;
   }
 
   /** `request` waits, last of its lane: or first, as the lane has it. */
@@ -71,9 +71,10 @@ export class Lanes<R extends PendingRequest, T> {
   }
 
   /** A request of `place` waits on, and was not refused: high-water marks rise with it. */
-  mark({ lane, queue, tally }: PoolLane<R, T>): void {
+  mark(place: PoolLane<R, T>): void {
+    const { lane, queue } = place;
     const { service } = lane;
-    if (queue.count > tally.mostPending) tally.mostPending = queue.count;
+    if (queue.count > place.mostPending) place.mostPending = queue.count;
     if (lane.pending > lane.highWater.pending) lane.highWater.pending = lane.pending;
     if (service.pending > service.mostPending) service.mostPending = service.pending;
     lane.marks?.note(lane.held, lane.pending);
@@ -178,15 +179,15 @@ export class Lanes<R extends PendingRequest, T> {
         if (this.#leaves(each, place)) place.unclaim();
       }
     }
-    this.#byName = this.#only = this.#recent = null;
+    this.#byName = this.#only = this.#pool.recentLane = null;
     return requests.sort((a, b) => a.sequence - b.sequence);
   }
 
   /** Lanes that the service still has are there at once, with what was counted; those that it has no more are forgotten. */
   renew(): void {
-    for (const [name, { tally }] of [...(this.#former ?? [])]) {
+    for (const [name, place] of [...(this.#former ?? [])]) {
       if (this.#pool.service.lanes.has(name)) this.of(name);
-      else this.#pool.tally.forget(tally);
+      else this.#pool.tally.forget(place);
     }
     this.#former = null;
   }
@@ -202,12 +203,8 @@ export class Lanes<R extends PendingRequest, T> {
     const known = this.#find(lane.name);
     if (known !== undefined) return known;
     const former = this.#former?.get(lane.name) ?? null;
-    const made = new PoolLane(this.#pool, lane, former?.tally ?? new LaneTally());
-    if (former !== null) {
-      made.serviceMsecs = former.serviceMsecs;
-      made.saturatedAt = former.saturatedAt;
-      this.#former?.delete(lane.name);
-    }
+    const made = new PoolLane(this.#pool, lane, former);
+    this.#former?.delete(lane.name);
     if (this.#byName !== null) this.#byName.set(lane.name, made);
     else if (this.#only === null) this.#only = made;
     else {
@@ -223,7 +220,7 @@ export class Lanes<R extends PendingRequest, T> {
     const first = place.queue.firstFor(isFresh);
     if (first === null) return false;
     if (first.covered || place.mayClaim) return true;
-    this.isHeldBack = true;
+    this.#pool.isHeldBack = true;
     return false;
   }
 
@@ -250,7 +247,6 @@ export class Lanes<R extends PendingRequest, T> {
 
   #joins(place: PoolLane<R, T>): void {
     if (place.queue.count === 0) this.waiting.push(place);
-    this.count++;
     place.lane.pending++;
     place.lane.service.pending++;
     this.#pool.budget.addPending(1);
@@ -260,7 +256,6 @@ export class Lanes<R extends PendingRequest, T> {
   #leaves(request: R, place: PoolLane<R, T>): boolean {
     const wasCovered = request.covered;
     place.queue.remove(request);
-    this.count--;
     place.lane.pending--;
     place.lane.service.pending--;
     const { budget } = this.#pool;

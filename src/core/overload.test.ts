@@ -57,7 +57,7 @@ test("a lane that rejects lets none wait for a socket that another request has",
   );
   world.release(holders[0] as ManualRequest);
   assert.ok(world.acquire(a, inX).isHolding);
-  assert.equal(world.lane("x").tally.refused, 1);
+  assert.equal(world.lane("x").refused, 1);
 });
 
 test("where the newest goes first, it has the next socket, and the oldest is refused for it", () => {
@@ -154,7 +154,7 @@ test("the longest wait is the request's own, else its lane's, else the service's
     world.advance(1);
     assert.ok(request.error instanceof QueueTimeoutError);
     assert.deepEqual([request.error.waitedMsecs, request.error.predictedMsecs], [msecs, null]);
-    assert.equal(world.lane(options.lane ?? "").tally.timedOut, 1);
+    assert.equal(world.lane(options.lane ?? "").timedOut, 1);
   }
 });
 
@@ -259,7 +259,7 @@ test("whether a request is shed is decided by what is shorter, its wait's limit 
     served.advance(150);
     world.acquireMany(1 + ahead, a, { ...inX, queueTimeoutMsecs: never });
     const { outcome } = world.acquire(a, { ...inX, ...options });
-    assert.equal(world.lane("x").tally.shed, outcome === null ? 0 : 1);
+    assert.equal(world.lane("x").shed, outcome === null ? 0 : 1);
     return outcome !== null;
   };
   // Behind n that wait, n × 100 ms at least.

@@ -21,11 +21,11 @@ export function refusalAt<R extends PendingRequest, T>(
   request: R,
   now: Msecs,
 ): Refusal<R> | null {
-  const { queue, tally, pool, lane } = place;
+  const { queue, pool, lane } = place;
   const { overload, maxPending, shedLate } = lane.options;
   const uncoveredCount = queue.count - queue.coveredCount;
   if (uncoveredCount > (overload === "reject" ? 0 : maxPending)) {
-    tally.refused++;
+    place.refused++;
     const refused = overload === "newest-first" ? (queue.tail as R) : request;
     const counts = { ...countsOf(place), pending: uncoveredCount - 1, maxPending, overload };
     return { request: refused, error: new QueueFullError(counts, contextOf(pool, refused)) };
@@ -36,7 +36,7 @@ export function refusalAt<R extends PendingRequest, T>(
   const leftMsecs = Math.min(queueTimeoutMsecs, request.latestAt - now - place.serviceMsecs);
   // How long the first in line waits is not known.
   if (predictedMsecs === 0 || predictedMsecs <= leftMsecs) return null;
-  tally.shed++;
+  place.shed++;
   const counts = { ...countsOf(place), waitedMsecs: 0, predictedMsecs };
   return { request, error: new QueueTimeoutError(counts, contextOf(pool, request)) };
 }

@@ -16,24 +16,22 @@ import type { Ranked } from "./heap.ts";
 import type { Lane } from "./lane.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
-import type { LaneTally } from "./tally.ts";
-import { Deadline } from "./timers.ts";
+import type { SaturationLook } from "./saturation.ts";
+import { LaneTally } from "./tally.ts";
 
-/** A response time counts for so much of the mean: it follows a change within some ten requests. */
-const serviceWeight = 1 / 8;
-
-/** One lane in one pool. As a deadline it is the next look at how long its requests have waited. */
-export class PoolLane<R extends PendingRequest, T> extends Deadline implements Ranked, Entrant {
+/**
+ * One lane in one pool. It is its own tally, and no deadline: of many origins, each further object that a request is counted in, or
+ * passes, has left the caches, and is waited for.
+ */
+export class PoolLane<R extends PendingRequest, T> extends LaneTally implements Ranked, Entrant {
   readonly pool: Pool<R, T>;
   readonly lane: Lane<R, T>;
-  // First what every request looks at, so that it lies together.
   /** Requests under way. */
   held = 0;
+  /** Requests under way at once, at most. */
+  mostHeld = 0;
   /** Requests under way, and those that a dial is for. */
   claimed = 0;
-  readonly tally: LaneTally;
-  /** Mean time from grant to release, of the last ones; 0 while none is known. */
-  serviceMsecs: Msecs = 0;
   readonly queue = new PendingQueue<R>();
   start = 0;
   round = 0;
@@ -41,14 +39,26 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   heapIndex = -1;
   /** The shared budget in whose line it stands. */
   waitingAt: Budget<R, T> | null = null;
+  /** Requests that waited at once, at most. */
+  mostPending = 0;
+  /** The longest wait. */
+  longestWaitMsecs: Msecs = 0;
   /** When requests last waited for `saturationMsecs` or were refused; null when neither was for so long. */
   saturatedAt: Msecs | null = null;
+  /** The next look at that; null until there is to be one. */
+  look: SaturationLook<R, T> | null = null;
 
-  constructor(pool: Pool<R, T>, lane: Lane<R, T>, tally: LaneTally) {
+  /** `former`: the same lane of the same pool before lanes began anew; null when there was none. What was counted goes on. */
+  constructor(pool: Pool<R, T>, lane: Lane<R, T>, former: PoolLane<R, T> | null) {
     super();
     this.pool = pool;
     this.lane = lane;
-    this.tally = tally;
+    if (former === null) return;
+    this.follow(former);
+    this.mostHeld = former.mostHeld;
+    this.mostPending = former.mostPending;
+    this.longestWaitMsecs = former.longestWaitMsecs;
+    this.saturatedAt = former.saturatedAt;
   }
 
   get weight(): number {
@@ -136,44 +146,32 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
   /** One of its requests is under way. It was claimed. */
   hold(now: Msecs): void {
     const busy = ++this.held;
-    const { tally, lane } = this;
+    const { lane } = this;
     const busyOfLane = ++lane.held;
     lane.servedAt = now;
-    if (busy > tally.mostBusy) tally.mostBusy = busy;
+    if (busy > this.mostHeld) this.mostHeld = busy;
     if (busyOfLane > lane.highWater.busy) lane.highWater.busy = busyOfLane;
     lane.marks?.note(busyOfLane, 0);
   }
 
-  /**
-   * A request is not under way any more, which it was for `servedMsecs`. One that did not go well counts only for what it took
-   * longer than others: what was given up early says nothing of how long responses take.
-   */
-  letGo(servedMsecs: Msecs, isWell: boolean, now: Msecs): void {
+  /** A request is not under way any more. */
+  letGo(now: Msecs): void {
     this.held--;
     this.lane.held--;
     this.lane.servedAt = now;
     this.unclaim();
-    if (!isWell && servedMsecs <= this.serviceMsecs) return;
-    this.serviceMsecs +=
-      (servedMsecs - this.serviceMsecs) * (this.serviceMsecs === 0 ? 1 : serviceWeight);
   }
 
-  /** As `letGo`: the lease of a request has ended, which is counted. */
-  ended(servedMsecs: Msecs, isWell: boolean, now: Msecs): void {
-    this.tally.used(servedMsecs);
-    this.letGo(servedMsecs, isWell, now);
-  }
-
-  /** A response began so long after its request was sent. */
-  responded(msecs: Msecs): void {
-    this.tally.responded(msecs);
-    this.pool.idle.history.responded(msecs);
+  /** As `letGo`: the lease of a request has ended that was held for so long. */
+  leaseEnded(heldMsecs: Msecs, isWell: boolean, now: Msecs): void {
+    this.ended(heldMsecs, isWell);
+    this.letGo(now);
   }
 
   /** A request has waited for so long, and waits no more. */
-  waited(msecs: Msecs): void {
-    const { tally, lane } = this;
-    if (msecs > tally.longestWaitMsecs) tally.longestWaitMsecs = msecs;
+  waitEnded(msecs: Msecs): void {
+    const { lane } = this;
+    if (msecs > this.longestWaitMsecs) this.longestWaitMsecs = msecs;
     if (msecs > lane.highWater.waitMsecs) lane.highWater.waitMsecs = msecs;
   }
 
@@ -183,10 +181,5 @@ export class PoolLane<R extends PendingRequest, T> extends Deadline implements R
     this.waitingAt = budget;
     const sequence = this.nextSequence;
     if (sequence !== null) budget?.line?.place(this, sequence);
-  }
-
-  /** Some request may have waited for `saturationMsecs`. */
-  override expire(now: Msecs): void {
-    this.pool.waiting.look(this, now);
   }
 }

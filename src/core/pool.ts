@@ -12,7 +12,7 @@ import { Dialing } from "./dialing.ts";
 import { ClientClosedError } from "./errors.ts";
 import { IdleConnections } from "./idle.ts";
 import { Lanes } from "./lanes.ts";
-import { wornReason } from "./lifetime.ts";
+import { overdueReason } from "./lifetime.ts";
 import type { PoolOptions } from "./options.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
@@ -47,6 +47,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   readonly tally = new Tally();
   /** Requests that its connections carry at once: what the last dial brought. */
   capacity = 1;
+  /** The lane of the last request: of many origins with one lane each, `lanes` has left the caches. */
+  recentLane: PoolLane<R, T> | null = null;
+  /** A lane was kept from what is open by its own limit or by a reservation, and may find it free when these change. */
+  isHeldBack = false;
   /** True once the pool was let go: a later request needs a new one. */
   isDropped = false;
   /** Its last request or warm-up, as a place in the order of arrival. */
@@ -86,13 +90,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** True when nothing is under way, though idle connections may be held. */
   get isQuiet(): boolean {
-    return this.lanes.count === 0 && this.roster.busy === 0 && this.dialing.warmUp.isOver;
+    return this.budget.pending === 0 && this.roster.busy === 0 && this.dialing.warmUp.isOver;
   }
 
   /** Gives `request` a connection now, or lets it wait. */
   acquire(request: R, now: Msecs): void {
-    const place = this.lanes.of(request.lane);
-    this.tally.requests++;
+    const place = this.#laneOf(request.lane);
+    place.requests++;
     this.lastUsed = this.#world.nextSequence;
     request.enqueuedAt = now;
     request.place = place;
@@ -117,9 +121,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.waiting.begin(request, place, now);
     this.dialing.demand(now);
     // Where the newest goes first, it may have the claim of one that cannot use what is open.
-    if (request.covered && this.roster.hasOpen) this.lanes.isHeldBack = true;
+    if (request.covered && this.roster.hasOpen) this.isHeldBack = true;
     if (request.phase === "pending") this.waiting.admit(request, place, now);
-    if (this.lanes.isHeldBack) this.#world.touch(this);
+    if (this.isHeldBack) this.#world.touch(this);
   }
 
   /** `failed` broke under `request`, which goes to another connection, before all that came after it. */
@@ -157,7 +161,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.dialing.succeeded(dialMsecs, now);
     this.tally.dialed(dialMsecs, facts);
     connection.capacity = facts.capacity;
-    this.lanes.isHeldBack ||= facts.capacity !== this.capacity;
+    this.isHeldBack ||= facts.capacity !== this.capacity;
     this.capacity = facts.capacity;
     connection.openedAt = now;
     connection.ageJitter = 0.1 * this.#world.random();
@@ -195,7 +199,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       default:
         state satisfies never;
     }
-    if (this.lanes.isHeldBack || this.service.isReservedFrom) this.waiting.unclaimed();
+    if (this.isHeldBack || this.service.isReservedFrom) this.waiting.unclaimed();
   }
 
   /** No further lease of `connection`; it is retired when the present ones end. */
@@ -215,7 +219,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.roster.move(connection, { kind: "closed", reason, before: state });
     for (const holder of connection.holders) {
       connection.letGoOf(holder);
-      holder.place?.ended(now - connection.leasedAt, false, now);
+      holder.place?.leaseEnded(now - connection.leasedAt, false, now);
     }
     this.tally.retired(reason, state.kind === "dialing" ? null : now - connection.openedAt);
     if (reason === "server-closed" && connection.requestCount === 0) this.dialing.spareLost(now);
@@ -248,12 +252,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     this.idle.trim(now);
     for (const connection of this.roster.connections) {
       if (connection.state.kind !== "idle") continue;
-      const overdue = this.#overdueReason(connection, now);
+      const overdue = overdueReason(connection, this.#world.isClosing, now);
       if (overdue !== null) this.retire(connection, overdue, now);
     }
     this.idle.reconsider(now);
     this.waiting.reconsider(now);
-    this.lanes.isHeldBack = true;
+    this.isHeldBack = true;
     this.#world.touch(this);
   }
 
@@ -282,16 +286,16 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** The end of a while without connections and requests, if nothing came since. */
   override expire(now: Msecs): void {
-    if (this.#isEmpty()) this.#world.drop(this, now);
+    if (this.budget.open === 0 && this.isQuiet) this.#world.drop(this, now);
   }
 
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
   review(now: Msecs): void {
-    if (this.lanes.isHeldBack) this.#serveHeldBack(now);
+    if (this.isHeldBack) this.#serveHeldBack(now);
     this.lanes.cover();
-    if (this.lanes.count > 0) this.waiting.refuseUncovered(now);
+    if (this.budget.pending > 0) this.waiting.refuseUncovered(now);
     this.dialing.review(now);
-    if (this.#isEmpty() && !this.isDropped) {
+    if (this.budget.open === 0 && this.isQuiet && !this.isDropped) {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
       const emptyMsecs = emptyPoolMsecs + (this.service.tuner?.horizonMsecs ?? 0);
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyMsecs;
@@ -299,9 +303,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
   }
 
+  #laneOf(name: string): PoolLane<R, T> {
+    if (this.recentLane?.lane.name !== name) this.recentLane = this.lanes.of(name);
+    return this.recentLane;
+  }
+
   /** A request that is sent again gets a connection that is newer than the failed one, or waits for it. */
   #acquireAgain(request: R, now: Msecs): void {
-    const place = this.lanes.of(request.lane);
+    const place = this.#laneOf(request.lane);
     request.place = place;
     const mayTake = (request.resending?.idleLeft ?? 0) > 0 && place.mayClaim;
     const connection = mayTake ? this.#claimUsable(request, place, now) : null;
@@ -326,14 +335,14 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   #serve(connection: Connection<R, T>, leases: number, now: Msecs): void {
     // One grant a turn: each may make the connection overdue, and in it the driver may release or lose.
     for (let held = leases; ; held = connection.leases) {
-      const overdue = this.#overdueReason(connection, now);
+      const overdue = overdueReason(connection, this.#world.isClosing, now);
       if (overdue !== null) {
         if (held === 0) this.retire(connection, overdue, now);
         else this.roster.move(connection, { kind: "draining", leases: held, reason: overdue });
         return;
       }
       const isFresh = connection.requestCount === 0;
-      const isWanted = this.lanes.count > 0;
+      const isWanted = this.budget.pending > 0;
       const lane = isWanted && held < connection.capacity ? this.lanes.next(isFresh, now) : null;
       if (isWanted && held === 0) {
         if (this.dialing.mustYield(lane, isFresh, now)) {
@@ -370,13 +379,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   /** Lanes that were kept from open connections get them now, as far as they may. */
   #serveHeldBack(now: Msecs): void {
-    this.lanes.isHeldBack = false;
-    if (this.lanes.count === 0) return;
+    this.isHeldBack = false;
+    if (this.budget.pending === 0) return;
     for (const place of [...this.lanes.waiting]) {
       for (let next = place.queue.head; next !== null; ) {
         if (!this.roster.hasOpen) return;
         if (!next.covered && !place.mayClaim) {
-          this.lanes.isHeldBack = true;
+          this.isHeldBack = true;
           break;
         }
         const behind: R | null = next.behind as R | null;
@@ -392,7 +401,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   #letGo(connection: Connection<R, T>, request: R, now: Msecs): void {
     connection.letGoOf(request);
-    request.place?.ended(now - connection.leasedAt, true, now);
+    request.place?.leaseEnded(now - connection.leasedAt, true, now);
   }
 
   #lease(request: R, connection: Connection<R, T>, leases: number, now: Msecs): void {
@@ -401,14 +410,12 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const { tuner } = this.service;
     if (tuner !== null && state.kind === "idle") tuner.wanted(this, now);
     connection.leasedAt = now;
-    if (connection.requestCount++ > 0) this.tally.usedAgain(connection.lastIdleMsecs);
     this.roster.move(connection, busy(leases));
     connection.holdFor(request);
     request.phase = "granted";
-    this.tally.served++;
-    const { tally } = request.place as PoolLane<R, T>;
-    tally.served++;
-    if (request.resending === null) tally.waited(now - request.enqueuedAt);
+    const place = request.place as PoolLane<R, T>;
+    place.granted(connection.requestCount++ > 0 ? connection.lastIdleMsecs : null);
+    if (request.resending === null) place.waited(now - request.enqueuedAt);
     this.#world.port.grant(request, connection, now);
   }
 
@@ -432,23 +439,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
 
   #takePartlyBusy(now: Msecs): Connection<R, T> | null {
     for (const connection of this.roster.partlyBusy) {
-      const overdue = this.#overdueReason(connection, now);
+      const overdue = overdueReason(connection, this.#world.isClosing, now);
       if (overdue === null) return connection;
       this.drain(connection, overdue, now);
     }
     return null;
-  }
-
-  /** Why a connection must not carry a further request; null when it may. */
-  #overdueReason(connection: Connection<R, T>, now: Msecs): RetireReason | null {
-    const worn = wornReason(connection, this.options, now);
-    if (worn !== null) return worn;
-    if (this.budget.isExceeded()) return "max-sockets";
-    if (this.#world.isClosing && this.lanes.count === 0) return "client-closed";
-    return null;
-  }
-
-  #isEmpty(): boolean {
-    return this.budget.open === 0 && this.lanes.count === 0 && this.dialing.warmUp.isOver;
   }
 }

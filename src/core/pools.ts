@@ -357,7 +357,7 @@ export class Pools<R extends PendingRequest, T> {
       for (;;) {
         const pool = this.#touched.pop();
         if (pool !== undefined) {
-          if (pool.lanes.count > 0) this.#review(pool, now);
+          if (pool.budget.pending > 0) this.#review(pool, now);
           else this.#quiet.push(pool);
           continue;
         }

@@ -9,7 +9,7 @@ import type { PoolLane } from "./pool-lane.ts";
 /** The sockets and requests of its pool, and the limit that `place` meets. */
 export function countsOf<R extends PendingRequest, T>(place: PoolLane<R, T>): PoolCounts {
   const { lane, pool, claimed, keeper } = place;
-  const pending = pool.lanes.count;
+  const pending = pool.budget.pending;
   const { maxSockets } = lane.options;
   if (claimed >= maxSockets) {
     const limitName = `maxSockets of lane ${lane.name}`;

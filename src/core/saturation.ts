@@ -7,7 +7,7 @@ import type { Msecs } from "./clock.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import { countsOf } from "./report.ts";
-import type { Timers } from "./timers.ts";
+import { Deadline, type Timers } from "./timers.ts";
 
 /** What stands against more: an option, of whom, and its value. */
 export interface Saturation {
@@ -34,7 +34,7 @@ export function saturationOf<R extends PendingRequest, T>(
   place: PoolLane<R, T>,
   now: Msecs,
 ): Saturation {
-  const { pool, lane, queue, tally, longest, serviceMsecs } = place;
+  const { pool, lane, queue, longest, serviceMsecs } = place;
   const { open, limit, limitName } = countsOf(place);
   return {
     origin: pool.origin,
@@ -45,7 +45,7 @@ export function saturationOf<R extends PendingRequest, T>(
     open,
     pending: queue.count,
     waitedMsecs: longest === null ? 0 : now - longest.enqueuedAt,
-    refused: tally.refused + tally.timedOut + tally.shed,
+    refused: place.refused + place.timedOut + place.shed,
     serviceMsecs: serviceMsecs === 0 ? null : serviceMsecs,
   };
 }
@@ -53,13 +53,34 @@ export function saturationOf<R extends PendingRequest, T>(
 /** What a look at a lane, or a refusal, found. */
 export type SaturationChange = "saturated" | "relieved" | null;
 
+/** When to look at a lane of a pool next. Most lanes never are: of those it is not made. */
+export class SaturationLook<R extends PendingRequest, T> extends Deadline {
+  readonly #place: PoolLane<R, T>;
+
+  constructor(place: PoolLane<R, T>) {
+    super();
+    this.#place = place;
+  }
+
+  /** Some request may have waited for `saturationMsecs`. */
+  override expire(now: Msecs): void {
+    this.#place.pool.waiting.look(this.#place, now);
+  }
+}
+
+function lookOf<R extends PendingRequest, T>(place: PoolLane<R, T>): SaturationLook<R, T> {
+  place.look ??= new SaturationLook(place);
+  return place.look;
+}
+
 /** A request began to wait: some time on it is looked at. */
 export function watch<R extends PendingRequest, T>(
   place: PoolLane<R, T>,
   timers: Timers,
   now: Msecs,
 ): void {
-  if (place.slot === -1) timers.set(place, now + place.pool.options.saturationMsecs, now);
+  const look = lookOf(place);
+  if (look.slot === -1) timers.set(look, now + place.pool.options.saturationMsecs, now);
 }
 
 /** A request was refused. */
@@ -86,7 +107,7 @@ export function looked<R extends PendingRequest, T>(
   const waitsSince = longest === null ? Number.POSITIVE_INFINITY : longest.enqueuedAt;
   if (now - waitsSince >= saturationMsecs) {
     place.saturatedAt = now;
-    timers.set(place, now + saturationMsecs, now);
+    timers.set(lookOf(place), now + saturationMsecs, now);
     return saturatedAt === null ? "saturated" : null;
   }
   const isOff = saturationMsecs === Number.POSITIVE_INFINITY;
@@ -96,6 +117,6 @@ export function looked<R extends PendingRequest, T>(
     waitsSince,
     isOver ? Number.POSITIVE_INFINITY : (saturatedAt ?? Number.POSITIVE_INFINITY),
   );
-  timers.set(place, lookAt + saturationMsecs, now);
+  timers.set(lookOf(place), lookAt + saturationMsecs, now);
   return isOver ? "relieved" : null;
 }

@@ -280,7 +280,7 @@ export class Tuner<R extends PendingRequest, T> extends Deadline {
     let count = 0;
     let sum = 0;
     for (const { service, tally } of this.#world.all) {
-      if (service !== this.#service || tally.dial === null) continue;
+      if (service !== this.#service) continue;
       count += tally.dial.count;
       sum += tally.dial.sum;
     }

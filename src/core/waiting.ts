@@ -73,7 +73,7 @@ export class Waiting<R extends PendingRequest, T> {
   /** `request` has waited for too long. */
   timedOut(request: R, now: Msecs): void {
     const place: PoolLane<R, T> = placeOf(request);
-    place.tally.timedOut++;
+    place.timedOut++;
     const waitedMsecs = now - request.enqueuedAt;
     const cause = this.#pool.dialing.failure ?? undefined;
     const error = new QueueTimeoutError(
@@ -107,7 +107,7 @@ export class Waiting<R extends PendingRequest, T> {
       if (overload !== "reject") continue;
       for (let next = place.queue.uncovered; next !== null; next = place.queue.uncovered) {
         if (next.resending !== null) break; // it had its turn, and another place is made for it
-        place.tally.refused++;
+        place.refused++;
         const counts = { ...countsOf(place), maxPending: 0, overload };
         this.refuse(next, new QueueFullError(counts, contextOf(this.#pool, next)), now);
       }
@@ -134,13 +134,15 @@ export class Waiting<R extends PendingRequest, T> {
 
   /** No lane is looked at any more. */
   stopLooking(): void {
-    for (const place of this.#pool.lanes.all) this.#world.timers.clear(place);
+    for (const { look } of this.#pool.lanes.all) {
+      if (look !== null) this.#world.timers.clear(look);
+    }
   }
 
   /** A claim has ended: who was kept from one may have it now, here or at other origins. */
   unclaimed(): void {
-    const { lanes, budget } = this.#pool;
-    if (lanes.isHeldBack) this.#world.touch(this.#pool);
+    const { isHeldBack, budget } = this.#pool;
+    if (isHeldBack) this.#world.touch(this.#pool);
     if (this.#pool.service.isReservedFrom) this.#world.offer(budget);
   }
 
@@ -153,7 +155,7 @@ export class Waiting<R extends PendingRequest, T> {
 
   #waited(request: R, place: PoolLane<R, T>, now: Msecs): void {
     const msecs = now - request.enqueuedAt;
-    place.waited(msecs);
+    place.waitEnded(msecs);
     if (place.saturatedAt !== null && msecs >= this.#pool.options.saturationMsecs) {
       place.saturatedAt = now;
     }

@@ -14,6 +14,7 @@ import { summaryOf } from "../observe/channel-watcher.ts";
 import type { Watcher } from "../observe/observing.ts";
 import { adviceFor, describeSaturation } from "../observe/saturation-warning.ts";
 import type { HttpLease, Sighting } from "../observe/sighting.ts";
+import { lanesTally } from "../observe/totals.ts";
 import { best, Kept, ratesOf, scoreOf, short, spreadOf, type Totals } from "./feed.ts";
 import {
   type ClientUpdate,
@@ -185,7 +186,8 @@ export class ClientWatch implements Watcher {
     const { budget, tally, idle, lanes } = pool;
     const tick = this.#ticks.get(pool) ?? null;
     const places = [...lanes.all];
-    const served = places.reduce((sum, each) => sum + each.tally.served, 0);
+    const { opened } = tally;
+    const { requests, served, reused } = lanesTally(pool);
     const lines = this.#chosen(pool, lineCount, now).map((each) =>
       this.#lineOf(each, each.state.kind as Line["state"], now),
     );
@@ -202,13 +204,13 @@ export class ClientWatch implements Watcher {
         dialing: budget.dialing,
       },
       maxSockets: finite(budget.limit),
-      pending: lanes.count,
-      requests: tally.requests,
-      opened: tally.opened,
+      pending: budget.pending,
+      requests,
+      opened,
       failed: tally.failed,
       resent: tally.resent,
-      reuseRatio: served === 0 ? null : tally.reused / served,
-      ...ratesOf(tally, this.#shown.get(pool) ?? null, sinceMsecs),
+      reuseRatio: served === 0 ? null : reused / served,
+      ...ratesOf({ requests, opened }, this.#shown.get(pool) ?? null, sinceMsecs),
       wait: spreadOf(tick?.wait ?? null),
       firstByte: spreadOf(tick?.firstByte ?? null),
       idleWindow: {
@@ -222,7 +224,7 @@ export class ClientWatch implements Watcher {
         .slice(0, limits.lanes)
         .map((place): LaneUpdate => {
           const { lane, held, queue, longest, saturatedAt } = place;
-          const { served, refused, shed, timedOut } = place.tally;
+          const { served, refused, shed, timedOut } = place;
           return {
             name: lane.name,
             busy: held,
@@ -293,8 +295,8 @@ export class ClientWatch implements Watcher {
     this.#slowest = null;
     this.#shown = new Map(
       [...shown].map((pool) => {
-        const { requests, opened } = pool.tally;
-        return [pool, { requests, opened }];
+        const { requests } = lanesTally(pool);
+        return [pool, { requests, opened: pool.tally.opened }];
       }),
     );
   }

@@ -168,7 +168,7 @@ export class ChannelWatcher implements Watcher {
 
   dialing(lease: HttpLease, now: Msecs): void {
     if (!hasListener("connection:dialing")) return;
-    const pending = lease.pool.lanes.count;
+    const pending = lease.pool.budget.pending;
     publish("connection:dialing", {
       at: now,
       clientId: this.#clientId,

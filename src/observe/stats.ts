@@ -3,7 +3,7 @@
  */
 import type { Budget } from "../core/budget.ts";
 import type { Msecs } from "../core/clock.ts";
-import { type DurationSummary, Histogram } from "../core/histogram.ts";
+import type { DurationSummary } from "../core/histogram.ts";
 import type { IdleClosing } from "../core/idle-history.ts";
 import type { PendingRequest } from "../core/pending.ts";
 import type { Pool } from "../core/pool.ts";
@@ -257,7 +257,7 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
     origin: pool.origin,
     service: pool.service.name,
     sockets: socketsOf(pool.budget),
-    pending: lanes.count,
+    pending: pool.budget.pending,
     ...totalsOf(tally, lanesTally(pool)),
     idleWindowMsecs: {
       hinted: pool.idle.hintMsecs,
@@ -271,22 +271,23 @@ function originStats<R extends PendingRequest, T>(pool: Pool<R, T>): OriginStats
 }
 
 function laneStats<R extends PendingRequest, T>(place: PoolLane<R, T>): LaneStats {
-  const { held, queue, tally, serviceMsecs, saturatedAt } = place;
+  const { held, queue, serviceMsecs, saturatedAt } = place;
+  const { mostHeld, mostPending, longestWaitMsecs } = place;
   return {
     busy: held,
     pending: queue.count,
-    served: tally.served,
-    timedOut: tally.timedOut,
-    refused: tally.refused,
-    shed: tally.shed,
+    served: place.served,
+    timedOut: place.timedOut,
+    refused: place.refused,
+    shed: place.shed,
     isSaturated: saturatedAt !== null,
     serviceMsecs: serviceMsecs === 0 ? null : serviceMsecs,
     highWater: {
-      busy: tally.mostBusy,
-      pending: tally.mostPending,
-      waitMsecs: tally.longestWaitMsecs,
+      busy: mostHeld,
+      pending: mostPending,
+      waitMsecs: longestWaitMsecs,
     },
-    timings: laneTimings(tally),
+    timings: laneTimings(place),
   };
 }
 
@@ -297,38 +298,32 @@ function socketsOf<R extends PendingRequest, T>(budget: Budget<R, T>): SocketCou
 
 function totalsOf(tally: Tally, lanes: LaneTally): PoolTotals {
   return {
-    requests: tally.requests,
+    requests: lanes.requests,
     opened: tally.opened,
     resumedTls: tally.resumedTls,
-    reused: tally.reused,
-    reuseRatio: tally.served === 0 ? null : tally.reused / tally.served,
+    reused: lanes.reused,
+    reuseRatio: lanes.served === 0 ? null : lanes.reused / lanes.served,
     resent: tally.resent,
     failed: tally.failed,
     leaked: { ...tally.leaked },
     closed: closedByReason(tally.closed),
     timings: {
       ...laneTimings(lanes),
-      dial: summaryOf(tally.dial),
-      connect: summaryOf(tally.connect),
-      tls: summaryOf(tally.tls),
-      idle: summaryOf(tally.idle),
-      life: summaryOf(tally.life),
+      dial: tally.dial.summary(),
+      connect: tally.connect.summary(),
+      tls: tally.tls.summary(),
+      idle: lanes.idle.summary(),
+      life: tally.life.summary(),
     },
   };
 }
 
-function laneTimings({ queue, unqueued, firstByte, use }: LaneTally): LaneTimings {
+function laneTimings({ waits, unqueued, firstByte, use }: LaneTally): LaneTimings {
   return {
-    queue: summaryOf(queue, unqueued),
-    firstByte: summaryOf(firstByte),
-    use: summaryOf(use),
+    queue: waits.summary(unqueued),
+    firstByte: firstByte.summary(),
+    use: use.summary(),
   };
-}
-
-const empty = new Histogram();
-
-function summaryOf(histogram: Histogram | null, zeros = 0): DurationSummary {
-  return (histogram ?? empty).summary(zeros);
 }
 
 function closedByReason(

@@ -20,12 +20,17 @@ export interface ServiceTally {
 
 /** What the lanes of `pool` have counted together. */
 export function lanesTally<R extends PendingRequest, T>({ lanes, tally }: Pool<R, T>): LaneTally {
-  const places = [...lanes.all];
-  const [only] = places;
-  if (only !== undefined && places.length === 1 && tally.formerLanes === null) return only.tally;
+  const all: LaneTally[] = [...lanes.all];
+  if (tally.formerLanes !== null) all.push(tally.formerLanes);
+  return sumOf(all);
+}
+
+/** What lanes have counted together. Not to be added to: of one it is that one. */
+export function sumOf(lanes: Iterable<LaneTally>): LaneTally {
+  const [first, ...others] = lanes;
+  if (first !== undefined && others.length === 0) return first;
   const sum = new LaneTally();
-  for (const place of places) sum.add(place.tally);
-  if (tally.formerLanes !== null) sum.add(tally.formerLanes);
+  for (const each of first === undefined ? [] : [first, ...others]) sum.add(each);
   return sum;
 }
 
@@ -47,7 +52,7 @@ export function serviceTally<R extends PendingRequest, T>(
     if (pool.service !== service) continue;
     origins++;
     tally.add(pool.tally);
-    for (const place of pool.lanes.all) lanes.get(place.lane.name)?.add(place.tally);
+    for (const place of pool.lanes.all) lanes.get(place.lane.name)?.add(place);
   }
   const allLanes = new LaneTally();
   for (const each of lanes.values()) allLanes.add(each);
@@ -84,7 +89,7 @@ export function originParts<R extends PendingRequest, T>(
     if (own !== service) continue;
     const { idleCount, busy, dialing } = budget;
     const sockets = { idle: idleCount, busy, dialing };
-    const places = [...lanes.all].map((each) => [each.lane.name, each.tally] as const);
+    const places = [...lanes.all].map((each) => [each.lane.name, each] as const);
     const before = parts.get(origin) ?? null;
     parts.set(origin, partOf(origin, sockets, tally, new Map(places), before));
   }

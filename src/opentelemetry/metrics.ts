@@ -146,15 +146,15 @@ export class MeterWatcher implements Watcher {
     }
     for (const service of this.#pools.services) {
       const ofService = { "keepline.service": service.name };
-      const { tally, lanes } = serviceTally(this.#pools, service);
+      const { tally, allLanes, lanes } = serviceTally(this.#pools, service);
       const { maxSockets, maxFreeSockets } = service.options;
       const limit = (of: string) => ({ ...ofService, "keepline.limit": of });
       observeFinite(result, shown.max, service.budget.limit, limit("maxTotalSockets"));
       observeFinite(result, shown.max, maxSockets, limit("maxSockets"));
       observeFinite(result, shown.idleMax, maxFreeSockets, limit("maxFreeSockets"));
-      result.observe(shown.requests, tally.requests, ofService);
+      result.observe(shown.requests, allLanes.requests, ofService);
       result.observe(shown.resends, tally.resent, ofService);
-      result.observe(shown.reused, tally.reused, ofService);
+      result.observe(shown.reused, allLanes.reused, ofService);
       for (const [reason, count] of Object.entries(tally.closed)) {
         result.observe(shown.closed, count, { ...ofService, "keepline.retire.reason": reason });
       }

@@ -9,7 +9,7 @@ import type { Histogram } from "../core/histogram.ts";
 import type { Extent, MarkedCounts } from "../core/marks.ts";
 import { retireReasons } from "../core/retire.ts";
 import type { LaneTally, Tally } from "../core/tally.ts";
-import { type OpenSockets, originParts, serviceTally } from "../observe/totals.ts";
+import { type OpenSockets, originParts, serviceTally, sumOf } from "../observe/totals.ts";
 
 /** Labels of a sample by name. */
 export type Labels = Readonly<Record<string, string>>;
@@ -133,16 +133,16 @@ class Families {
   }
 
   /** Durations of `histogram`, in ms, and `zeros` of 0. */
-  addDurations(name: FamilyName, labels: Labels, histogram: Histogram | null, zeros = 0): void {
+  addDurations(name: FamilyName, labels: Labels, histogram: Histogram, zeros = 0): void {
     const values = this.#of(name);
-    const count = (histogram?.count ?? 0) + zeros;
+    const count = histogram.count + zeros;
     for (const doubling of bucketDoublings) {
       const le = String(2 ** doubling / 1e6);
-      const value = (histogram?.countBelow(doubling) ?? 0) + zeros;
+      const value = histogram.countBelow(doubling) + zeros;
       values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value });
     }
     values.push({ metricName: `${name}_bucket`, labels: { ...labels, le: "+Inf" }, value: count });
-    values.push({ metricName: `${name}_sum`, labels, value: seconds(histogram?.sum ?? 0) });
+    values.push({ metricName: `${name}_sum`, labels, value: seconds(histogram.sum) });
     values.push({ metricName: `${name}_count`, labels, value: count });
   }
 
@@ -182,13 +182,13 @@ function addClient(
       for (const { origin, sockets, tally, lanes } of originParts(pools, service)) {
         const ofOrigin = { ...own, origin };
         addSockets(families, ofOrigin, sockets);
-        addTally(families, ofOrigin, tally);
+        addTally(families, ofOrigin, tally, sumOf(lanes.values()));
         for (const [lane, each] of lanes) addLane(families, { ...ofOrigin, lane }, each);
       }
     } else {
       const { idleCount, busy, dialing } = service.budget;
       addSockets(families, own, { idle: idleCount, busy, dialing });
-      addTally(families, own, counted.tally);
+      addTally(families, own, counted.tally, counted.allLanes);
       for (const [lane, each] of counted.lanes) addLane(families, { ...own, lane }, each);
       const former = counted.tally.formerLanes;
       if (former !== null) addLane(families, { ...own, lane: formerLane }, former);
@@ -213,9 +213,9 @@ function addMarks(families: Families, labels: Labels, { open, idle, busy, pendin
   families.add("keepline_requests_pending_high", labels, pending.high);
 }
 
-function addTally(families: Families, labels: Labels, tally: Tally): void {
-  families.add("keepline_requests_total", labels, tally.requests);
-  families.add("keepline_requests_reused_total", labels, tally.reused);
+function addTally(families: Families, labels: Labels, tally: Tally, lanes: LaneTally): void {
+  families.add("keepline_requests_total", labels, lanes.requests);
+  families.add("keepline_requests_reused_total", labels, lanes.reused);
   families.add("keepline_requests_resent_total", labels, tally.resent);
   families.add("keepline_requests_failed_total", labels, tally.failed);
   families.add("keepline_connections_opened_total", labels, tally.opened);
@@ -230,7 +230,7 @@ function addTally(families: Families, labels: Labels, tally: Tally): void {
   families.addDurations("keepline_dial_seconds", labels, tally.dial);
   families.addDurations("keepline_connect_seconds", labels, tally.connect);
   families.addDurations("keepline_tls_seconds", labels, tally.tls);
-  families.addDurations("keepline_idle_seconds", labels, tally.idle);
+  families.addDurations("keepline_idle_seconds", labels, lanes.idle);
   families.addDurations("keepline_life_seconds", labels, tally.life);
 }
 
@@ -240,7 +240,7 @@ function addLane(families: Families, labels: Labels, tally: LaneTally): void {
   for (const [outcome, count] of Object.entries(outcomes)) {
     families.add("keepline_lane_requests_total", { ...labels, outcome }, count);
   }
-  families.addDurations("keepline_queue_seconds", labels, tally.queue, tally.unqueued);
+  families.addDurations("keepline_queue_seconds", labels, tally.waits, tally.unqueued);
   families.addDurations("keepline_first_byte_seconds", labels, tally.firstByte);
   families.addDurations("keepline_use_seconds", labels, tally.use);
 }

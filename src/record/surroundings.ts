@@ -9,6 +9,7 @@ import type { World } from "../client/world.ts";
 import type { Msecs } from "../core/clock.ts";
 import { Histogram } from "../core/histogram.ts";
 import type { HttpPool } from "../http1/connection-user.ts";
+import { lanesTally } from "../observe/totals.ts";
 import type { Distribution } from "../simulate/distribution.ts";
 import type { NetworkOptions, ServerOptions } from "../simulate/environment.ts";
 import type { TraceHead } from "../simulate/traces/format.ts";
@@ -32,7 +33,7 @@ export function surroundingsOf(world: World): Pick<TraceHead, "network" | "serve
     else known.push(pool);
   }
   const requestsOf = (pools: readonly HttpPool[]): number =>
-    pools.reduce((sum, { tally }) => sum + tally.requests, 0);
+    pools.reduce((sum, pool) => sum + lanesTally(pool).requests, 0);
   const busiest = [...byOrigin]
     .toSorted(([, a], [, b]) => requestsOf(b) - requestsOf(a))
     .slice(0, mostOrigins);
@@ -68,11 +69,12 @@ function aroundOf(pools: readonly HttpPool[]): Around {
   let hinted: Msecs | null = null;
   let learned: Msecs | null = null;
   for (const { tally, idle, lanes } of pools) {
-    if (tally.dial !== null) dial.add(tally.dial);
-    if (tally.connect !== null) connect.add(tally.connect);
-    if (tally.tls !== null) tls.add(tally.tls);
-    for (const place of lanes.all) if (place.tally.use !== null) use.add(place.tally.use);
-    const { roundTripMsecs, learnedMsecs } = idle.history;
+    dial.add(tally.dial);
+    connect.add(tally.connect);
+    tls.add(tally.tls);
+    for (const place of lanes.all) use.add(place.use);
+    const { learnedMsecs } = idle.history;
+    const { roundTripMsecs } = lanes;
     if (roundTripMsecs > 0) answered = Math.min(answered, roundTripMsecs);
     hinted = least(hinted, idle.hintMsecs);
     learned = least(learned, learnedMsecs);

@@ -153,10 +153,11 @@ export class CoreInvariants {
         deadlines.push(connection);
       }
       openOfAll += pool.roster.connections.size;
-      deadlines.push(pool, pool.dialing, ...pool.lanes.all);
+      deadlines.push(pool, pool.dialing);
+      for (const { look } of pool.lanes.all) if (look !== null) deadlines.push(look);
       this.#checkConnections(pool);
       for (const request of this.#checkLanes(pool)) deadlines.push(request);
-      pendingOfAll += pool.lanes.count;
+      pendingOfAll += pool.budget.pending;
       this.#checkDemand(pool);
       this.#checkWarmers(pool);
     }
@@ -254,7 +255,7 @@ export class CoreInvariants {
       covered += lane.queue.coveredCount;
     }
     equal(waiting.size, 0, "lanes that wait and are none of the pool's");
-    equal(pool.lanes.count, all.length, "lanes.count");
+    equal(pool.budget.pending, all.length, "pending requests of a pool");
     equal(pool.lanes.coveredCount, covered, "lanes.coveredCount");
     holds(covered <= pool.roster.dialing, "more requests are covered than dials under way");
     const isLeft = pool.lanes.waiting.some(
@@ -459,7 +460,7 @@ export class CoreInvariants {
       holds(pool.roster.dialing > 0, "a warm-up waits and no dial is under way");
       holds(pool.budget.open - pool.roster.dialing < warmer.target, "a warm-up was not told");
     }
-    if (pool.budget.open > 0 || pool.lanes.count > 0 || this.#world.pools.isClosing) return;
+    if (pool.budget.open > 0 || pool.budget.pending > 0 || this.#world.pools.isClosing) return;
     holds(pool.slot !== -1, `${pool.origin} is empty and is never dropped`);
   }
 
@@ -577,7 +578,7 @@ function checkCounts(budget: ManualPool["budget"], pools: readonly ManualPool[])
   );
   equal(
     budget.pending,
-    sum(({ lanes }) => lanes.count),
+    sum(({ budget: own }) => own.pending),
     "pending requests of a budget",
   );
 }

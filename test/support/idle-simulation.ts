@@ -11,6 +11,7 @@ import type { Pool } from "../../src/core/pool.ts";
 import { Pools } from "../../src/core/pools.ts";
 import type { Port } from "../../src/core/port.ts";
 import { type Given, resolveOptions } from "../../src/core/rules.ts";
+import { lanesTally } from "../../src/observe/totals.ts";
 import { seededRandom } from "./manual-world.ts";
 
 /** What is simulated beside the core. */
@@ -114,7 +115,8 @@ export class IdleSimulation {
   /** Lets `workers` do all of their requests. */
   run(workers: Workers): Outcome {
     const outcome = { requests: 0, failed: 0, failedUnwarned: 0, doubled: 0 };
-    const { resent, reused } = this.pool.tally;
+    const { resent } = this.pool.tally;
+    const { reused } = lanesTally(this.pool);
     let left = workers.count;
     const work = (remaining: number): void => {
       if (remaining === 0) {
@@ -135,8 +137,11 @@ export class IdleSimulation {
     };
     for (let count = 0; count < workers.count; count++) work(workers.requestsEach);
     while (left > 0) this.#step();
-    const { tally } = this.pool;
-    return { ...outcome, resent: tally.resent - resent, reused: tally.reused - reused };
+    return {
+      ...outcome,
+      resent: this.pool.tally.resent - resent,
+      reused: lanesTally(this.pool).reused - reused,
+    };
   }
 
   /** Lets time pass in which nobody asks for anything. */

@@ -254,7 +254,7 @@ export class ManualWorld {
       idle: pool?.roster.idleCount ?? 0,
       busy: pool?.roster.busy ?? 0,
       dialing: pool?.roster.dialing ?? 0,
-      pending: pool?.lanes.count ?? 0,
+      pending: pool?.budget.pending ?? 0,
     };
   }
 

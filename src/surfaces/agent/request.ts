@@ -259,12 +259,12 @@ export class AgentRequest extends SocketBorrower {
     }
     if (owner.isShared) {
       setTimeoutOf(socket, 0); // it may be the client's own next
-    } else if (pool.lanes.count === 0) {
+    } else if (pool.budget.pending === 0) {
       const idleMsecs = this.#idleMsecs(hintMsecs);
       if (idleMsecs === null) return "idle-window";
       setTimeoutOf(socket, idleMsecs);
     }
-    if (pool.lanes.count > 0 || owner.keepHook === null) return null;
+    if (pool.budget.pending > 0 || owner.keepHook === null) return null;
     return owner.keepHook(socket) === false ? "keep-alive-off" : null;
   }
 
