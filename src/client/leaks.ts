@@ -53,7 +53,8 @@ export function isTraced(pool: HttpPool, leakTimeoutMsecs: Msecs): boolean {
 
 /** Notes that a body did not arrive with its head: further ones may be left unread. */
 export function sawOpenBody(pool: HttpPool): void {
-  pool.toSample = tracedRequests;
+  // Each further one begins anew, but not with a request that is noted.
+  pool.toSample = tracedRequests + (pool.toSample % sampledEvery);
 }
 
 /** Notes that nobody read a body for a while: further ones may stay unread. */

@@ -16,18 +16,20 @@ import type { Pool } from "./pool.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import type { Pools } from "./pools.ts";
 import { contextOf } from "./report.ts";
-import { Deadline } from "./timers.ts";
+import { Reminder } from "./timers.ts";
 import { WarmUp } from "./warm-up.ts";
 
 /** How long warm-up waits after the server has closed a connection that no request had used yet. */
 const unwantedMsecs: Msecs = 1_000;
 
 /** The dials of one pool. As a deadline it is the end of a back-off. */
-export class Dialing<R extends PendingRequest, T> extends Deadline implements PoolLoad {
+export class Dialing<R extends PendingRequest, T> implements PoolLoad {
   readonly pool: Pool<R, T>;
   readonly warmUp = new WarmUp();
   /** Null where dials cost next to nothing. */
   readonly patience: Patience | null;
+  /** When dials may be due that are not yet; null until some first were. */
+  nextLook: Reminder | null = null;
   /** The instant that is looked at. */
   #now: Msecs = 0;
   readonly #world: Pools<R, T>;
@@ -36,7 +38,6 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   #spareAt: Msecs = 0;
 
   constructor(world: Pools<R, T>, pool: Pool<R, T>) {
-    super();
     this.#world = world;
     this.pool = pool;
     this.patience = pool.origin.startsWith("https:") ? new Patience() : null;
@@ -131,10 +132,6 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
     this.#spareAt = now + unwantedMsecs;
   }
 
-  override expire(): void {
-    this.#world.touch(this.pool);
-  }
-
   /**
    * True when the place of a free connection is due to another origin, though it could serve `next`: in a service to a lane
    * that has fewer sockets for its weight, or none for too long; and in all cases to a request that has waited so much longer.
@@ -184,7 +181,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
     // Nobody wants a dial any more: a back-off that still runs would end for nothing.
     if (!this.#isWanted) {
       if (this.pool.roster.idleCount > 0) this.patience?.relieved();
-      if (this.#spareWanted() <= 0) this.#world.timers.clear(this);
+      if (this.nextLook !== null && this.#spareWanted() <= 0) {
+        this.#world.timers.clear(this.nextLook);
+      }
     }
     if (this.warmUp.isOver) return;
     const { roster } = this.pool;
@@ -297,7 +296,9 @@ export class Dialing<R extends PendingRequest, T> extends Deadline implements Po
   }
 
   #lookAgainAt(at: Msecs, now: Msecs): void {
-    if (this.slot === -1 || at < this.at) this.#world.timers.set(this, at, now);
+    this.nextLook ??= new Reminder(() => this.#world.touch(this.pool));
+    const { slot, at: setAt } = this.nextLook;
+    if (slot === -1 || at < setAt) this.#world.timers.set(this.nextLook, at, now);
   }
 
   /** Dials wanted ahead of demand, beyond those under way, which serve pending requests first. */

@@ -14,17 +14,16 @@ const bucketsPerDoubling = 8;
 const blockSize = bucketsPerDoubling;
 
 /**
- * The array begins with a head for each distribution: sum and greatest value; a number of whose distribution it is; how many values
- * were 0; and of its buckets, which are those from `from` on, how many there are and where they stand.
+ * The array begins with a head for each distribution: sum and greatest value; how many values were 0; and of its buckets, which are
+ * those from `from` on, how many there are and where they stand.
  */
 const sumAt = 0;
 const maxAt = 1;
-const recentAt = 2;
-const zerosAt = 3;
-const fromAt = 4;
-const lengthAt = 5;
-const startAt = 6;
-const headSize = 7;
+const zerosAt = 2;
+const fromAt = 3;
+const lengthAt = 4;
+const startAt = 5;
+const headSize = 6;
 
 /** What `Histogram.summary` returns: durations in ms; all but `count` are null while nothing was recorded. */
 export interface DurationSummary {
@@ -46,8 +45,8 @@ export class Histograms {
     this.cells = emptyCells(size);
   }
 
-  /** Forgets all that was recorded, and the memory for it. */
-  clear(): void {
+  /** Forgets what was recorded, and the memory for it. */
+  clearDurations(): void {
     this.cells = emptyCells(this.#size);
   }
 
@@ -56,15 +55,6 @@ export class Histograms {
     for (let which = 0; which < this.#size; which++) {
       new Histogram(this, which).add(new Histogram(other, which));
     }
-  }
-
-  /** A number that moves with the values of the distribution at `which`, and is kept with them; 0 at first. Not added by `addAll`. */
-  recent(which: number): number {
-    return this.cells[which * headSize + recentAt] as number;
-  }
-
-  setRecent(which: number, value: number): void {
-    this.cells[which * headSize + recentAt] = value;
   }
 
   /** Adds one duration to the distribution at `which`: see `Histogram.record`. */

@@ -1,7 +1,7 @@
 // Resends, and which idle connections a request may take, in the manual world.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type ManualRequest, manualWorld } from "../../test/support/manual-world.ts";
+import { defaultOrigin, type ManualRequest, manualWorld } from "../../test/support/manual-world.ts";
 
 const never = Number.POSITIVE_INFINITY;
 const byHand = { dials: "wait" } as const;
@@ -375,4 +375,16 @@ test("408 on an idle connection is a close", () => {
   world.advance(5_000);
   world.lose(requests[0]?.connection as never, "unexpected-bytes");
   assert.equal(world.pool().idle.history.learnedMsecs, 5_000);
+});
+
+test("the round trip is the shortest of late over all lanes, and rises slowly", () => {
+  const services = { s: { origins: ["a"], lanes: { x: {} } } };
+  const world = manualWorld({}, { services });
+  const pool = world.pools.pool(defaultOrigin, world.now);
+  const [one, other] = ["default", "x"].map((name) => pool.lanes.of(name));
+  assert.equal(pool.idle.roundTripMsecs, 0);
+  for (const msecs of [40, 20, 90]) one?.responded(msecs);
+  assert.ok(pool.idle.roundTripMsecs >= 20 && pool.idle.roundTripMsecs < 20.1);
+  for (let count = 0; count < 5_000; count++) other?.responded(100);
+  assert.ok(pool.idle.roundTripMsecs > 95);
 });

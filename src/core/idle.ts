@@ -24,6 +24,8 @@ export class IdleConnections<R extends PendingRequest, T> {
   scout: Connection<R, T> | null = null;
   /** As in the history, which is not looked at for each request either. */
   #learnedMsecs: Msecs | null = null;
+  /** Whole, since V8 keeps small whole numbers in the object itself, and others apart. */
+  #roundTripNanos = 0;
   /** Shorter idle times that a connection outlives teach nothing: of many origins the history is not looked at for each. */
   #uneventfulMsecs: Msecs = 0;
   readonly #world: Pools<R, T>;
@@ -32,6 +34,11 @@ export class IdleConnections<R extends PendingRequest, T> {
   constructor(world: Pools<R, T>, pool: Pool<R, T>) {
     this.#world = world;
     this.#pool = pool;
+  }
+
+  /** The shortest time from a request to its response lately: the way there and back, and little else. 0 while none is known. */
+  get roundTripMsecs(): Msecs {
+    return this.#roundTripNanos / 1e6;
   }
 
   /** How long a connection without a hint of its own may be idle, in ms. */
@@ -152,9 +159,18 @@ export class IdleConnections<R extends PendingRequest, T> {
     if (lastIdleMsecs === 0 || requestCount < 2) return;
     // The close was under way when the request was sent; what comes later has another cause.
     const takenMsecs = now - leasedAt;
-    if (takenMsecs > this.#pool.lanes.roundTripMsecs * 1.5 + 20) return;
+    if (takenMsecs > this.roundTripMsecs * 1.5 + 20) return;
     this.#uneventfulMsecs = 0;
     if (this.history.closed(lastIdleMsecs + takenMsecs, now)) this.reconsider(now);
+  }
+
+  /** A response began so long after its request was sent. */
+  responded(msecs: Msecs): void {
+    const nanos = Math.round(msecs * 1e6);
+    const least = this.#roundTripNanos;
+    // Slowly up, so that a way that has become longer is noticed.
+    if (least === 0 || nanos < least) this.#roundTripNanos = nanos;
+    else this.#roundTripNanos += Math.round((nanos - least) / 1_000);
   }
 
   /** A request went through on a connection that had been idle for so long. */
@@ -252,7 +268,7 @@ export class IdleConnections<R extends PendingRequest, T> {
   #known(hintMsecs: Msecs | null): IdleKnowledge {
     const { keepAliveMsecs } = this.#pool.options;
     const { learnedMsecs } = this.history;
-    const { roundTripMsecs } = this.#pool.lanes;
+    const { roundTripMsecs } = this;
     return { keepAliveMsecs, hintMsecs, learnedMsecs, roundTripMsecs };
   }
 }

@@ -43,16 +43,6 @@ export class Lanes<R extends PendingRequest, T> {
     return this.#find(name) ?? this.#made(name);
   }
 
-  /** The shortest time from a request to its response lately; 0 while none is known. */
-  get roundTripMsecs(): Msecs {
-    if (this.#byName === null) return this.#only?.roundTripMsecs ?? 0;
-    let least = 0;
-    for (const { roundTripMsecs: each } of this.#byName.values()) {
-      if (least === 0 || (each > 0 && each < least)) least = each;
-    }
-    return least;
-  }
-
   /** `request` waits, last of its lane: or first, as the lane has it. */
   push(request: R, place: PoolLane<R, T>): void {
     this.#joins(place);

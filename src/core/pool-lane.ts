@@ -16,12 +16,12 @@ import type { Ranked } from "./heap.ts";
 import type { Lane } from "./lane.ts";
 import { PendingQueue, type PendingRequest } from "./pending.ts";
 import type { Pool } from "./pool.ts";
-import type { SaturationLook } from "./saturation.ts";
 import { LaneTally } from "./tally.ts";
+import type { Reminder } from "./timers.ts";
 
 /**
- * One lane in one pool. It is its own tally, and no deadline: of many origins, each further object that a request is counted in, or
- * passes, has left the caches, and is waited for.
+ * One lane in one pool. It is its own tally: of many origins, each further object that a request is counted in has left the caches,
+ * and is waited for.
  */
 export class PoolLane<R extends PendingRequest, T> extends LaneTally implements Ranked, Entrant {
   readonly pool: Pool<R, T>;
@@ -46,7 +46,7 @@ export class PoolLane<R extends PendingRequest, T> extends LaneTally implements 
   /** When requests last waited for `saturationMsecs` or were refused; null when neither was for so long. */
   saturatedAt: Msecs | null = null;
   /** The next look at that; null until there is to be one. */
-  look: SaturationLook<R, T> | null = null;
+  nextLook: Reminder | null = null;
 
   /** `former`: the same lane of the same pool before lanes began anew; null when there was none. What was counted goes on. */
   constructor(pool: Pool<R, T>, lane: Lane<R, T>, former: PoolLane<R, T> | null) {
@@ -166,6 +166,11 @@ export class PoolLane<R extends PendingRequest, T> extends LaneTally implements 
   leaseEnded(heldMsecs: Msecs, isWell: boolean, now: Msecs): void {
     this.ended(heldMsecs, isWell);
     this.letGo(now);
+  }
+
+  override responded(msecs: Msecs): void {
+    super.responded(msecs);
+    this.pool.idle.responded(msecs);
   }
 
   /** A request has waited for so long, and waits no more. */

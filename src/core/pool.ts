@@ -26,14 +26,14 @@ import type { Service } from "./service.ts";
 import type { ShadowIdle } from "./shadow-idle.ts";
 import type { PoolSite } from "./site.ts";
 import { Tally } from "./tally.ts";
-import { Deadline } from "./timers.ts";
+import { Reminder } from "./timers.ts";
 import { Waiting } from "./waiting.ts";
 
 /** A pool without connections and requests is dropped after this long. */
 const emptyPoolMsecs: Msecs = 30_000;
 
 /** The pool of one origin, or of one of the ways to dial it. */
-export class Pool<R extends PendingRequest, T> extends Deadline {
+export class Pool<R extends PendingRequest, T> {
   /** `protocol://host:port`. */
   readonly origin: string;
   readonly site: PoolSite;
@@ -61,12 +61,13 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   toTrace = 16;
   /** Of so many of the next, one in some does. */
   toSample = 0;
+  /** The end of a while in which it is empty; null until it first is. */
+  emptiness: Reminder | null = null;
   /** What would be idle under other limits; null while nobody looks. */
   shadow: ShadowIdle | null = null;
   readonly #world: Pools<R, T>;
 
   constructor(world: Pools<R, T>, site: PoolSite, service: Service<R, T>) {
-    super();
     this.#world = world;
     this.origin = site.origin;
     this.site = site;
@@ -96,7 +97,6 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
   /** Gives `request` a connection now, or lets it wait. */
   acquire(request: R, now: Msecs): void {
     const place = this.#laneOf(request.lane);
-    place.requests++;
     this.lastUsed = this.#world.nextSequence;
     request.enqueuedAt = now;
     request.place = place;
@@ -104,6 +104,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     const connection = place.mayClaim ? this.#claimUsable(request, place, now) : null;
     request.sequence = this.#world.nextSequence++;
     if (connection !== null) {
+      place.requests++;
       if (this.options.minFreeSockets > 0) this.#world.touch(this);
       place.hold(now);
       this.#lease(request, connection, connection.leases + 1, now);
@@ -118,6 +119,7 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       this.#world.present(this, now).acquire(request, now);
       return;
     }
+    place.requests++;
     this.waiting.begin(request, place, now);
     this.dialing.demand(now);
     // Where the newest goes first, it may have the claim of one that cannot use what is open.
@@ -280,13 +282,9 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
     }
     for (const connection of this.roster.connections) this.retire(connection, reason, now);
     this.close(now);
-    this.#world.timers.clear(this);
-    this.#world.timers.clear(this.dialing);
-  }
-
-  /** The end of a while without connections and requests, if nothing came since. */
-  override expire(now: Msecs): void {
-    if (this.budget.open === 0 && this.isQuiet) this.#world.drop(this, now);
+    for (const each of [this.emptiness, this.dialing.nextLook]) {
+      if (each !== null) this.#world.timers.clear(each);
+    }
   }
 
   /** Looks at the whole pool again after something changed. Called by `Pools.settle`. */
@@ -299,7 +297,10 @@ export class Pool<R extends PendingRequest, T> extends Deadline {
       // A closed client keeps its pools for its last stats, and sets no timer for them.
       const emptyMsecs = emptyPoolMsecs + (this.service.tuner?.horizonMsecs ?? 0);
       const dropAt = this.#world.isClosing ? Number.POSITIVE_INFINITY : now + emptyMsecs;
-      this.#world.timers.set(this, dropAt, now);
+      this.emptiness ??= new Reminder((then) => {
+        if (this.budget.open === 0 && this.isQuiet) this.#world.drop(this, then);
+      });
+      this.#world.timers.set(this.emptiness, dropAt, now);
     }
   }
 

@@ -333,7 +333,6 @@ export class Pools<R extends PendingRequest, T> {
   /** For pools: `pool` is quiet, and let go. What is idle in it is closed, and what it counted counts for its service from now on. */
   drop(pool: Pool<R, T>, now: Msecs): void {
     pool.isDropped = true;
-    this.timers.clear(pool);
     pool.waiting.end(now);
     this.#byKey.delete(pool.site.key);
     pool.destroy("max-origins", now);

@@ -7,7 +7,7 @@ import type { Msecs } from "./clock.ts";
 import type { PendingRequest } from "./pending.ts";
 import type { PoolLane } from "./pool-lane.ts";
 import { countsOf } from "./report.ts";
-import { Deadline, type Timers } from "./timers.ts";
+import { Reminder, type Timers } from "./timers.ts";
 
 /** What stands against more: an option, of whom, and its value. */
 export interface Saturation {
@@ -53,24 +53,9 @@ export function saturationOf<R extends PendingRequest, T>(
 /** What a look at a lane, or a refusal, found. */
 export type SaturationChange = "saturated" | "relieved" | null;
 
-/** When to look at a lane of a pool next. Most lanes never are: of those it is not made. */
-export class SaturationLook<R extends PendingRequest, T> extends Deadline {
-  readonly #place: PoolLane<R, T>;
-
-  constructor(place: PoolLane<R, T>) {
-    super();
-    this.#place = place;
-  }
-
-  /** Some request may have waited for `saturationMsecs`. */
-  override expire(now: Msecs): void {
-    this.#place.pool.waiting.look(this.#place, now);
-  }
-}
-
-function lookOf<R extends PendingRequest, T>(place: PoolLane<R, T>): SaturationLook<R, T> {
-  place.look ??= new SaturationLook(place);
-  return place.look;
+function lookOf<R extends PendingRequest, T>(place: PoolLane<R, T>): Reminder {
+  place.nextLook ??= new Reminder((now) => place.pool.waiting.look(place, now));
+  return place.nextLook;
 }
 
 /** A request began to wait: some time on it is looked at. */

@@ -60,11 +60,11 @@ export class Service<R extends PendingRequest, T> {
   /** `pool` is gone. URLs may be remembered with it for a while, so that it keeps nothing large. */
   absorb({ tally, lanes }: Pool<R, T>): void {
     this.past.add(tally);
-    tally.clear();
+    tally.clearDurations();
     tally.formerLanes = null;
     for (const place of lanes.all) {
       place.lane.past.add(place);
-      place.clear();
+      place.clearDurations();
     }
   }
 

@@ -2,15 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LaneTally } from "./tally.ts";
 
-test("the round trip is the shortest of late, and rises slowly", () => {
-  const lane = new LaneTally();
-  assert.equal(lane.roundTripMsecs, 0);
-  for (const msecs of [40, 20, 90]) lane.responded(msecs);
-  assert.ok(lane.roundTripMsecs >= 20 && lane.roundTripMsecs < 20.1);
-  for (let count = 0; count < 5_000; count++) lane.responded(100);
-  assert.ok(lane.roundTripMsecs > 95);
-});
-
 test("the mean follows what went well, and of the rest what took longer", () => {
   const lane = new LaneTally();
   lane.ended(40, true);
@@ -53,6 +44,5 @@ test("who follows goes on from all of it, and a sum has what can be added", () =
       ],
     );
   }
-  assert.deepEqual([follower.serviceMsecs, follower.roundTripMsecs], [10, 4]);
-  assert.deepEqual([sum.serviceMsecs, sum.roundTripMsecs], [0, 0]);
+  assert.deepEqual([follower.serviceMsecs, sum.serviceMsecs], [10, 0]);
 });

@@ -1,6 +1,6 @@
 /**
- * What a pool counts, and each lane in it. Plain numbers that only grow, so that two readings can be subtracted; what came
- * of pools that are gone is added to their service.
+ * What a pool counts, and each lane in it. Counts only grow, so that two readings can be subtracted; what came of pools that are
+ * gone is added to their service.
  * Invariant: what happens is counted once, where it belongs: what requests of a lane go through in the lane, what connections
  * go through in the pool. All sums are made when somebody reads.
  */
@@ -29,6 +29,8 @@ export class LaneTally extends Histograms {
   reused = 0;
   /** Requests that had a connection at once. Apart from `waits`, which is not touched for them. */
   unqueued = 0;
+  /** Whole, since V8 keeps small whole numbers in the object itself, and others apart. */
+  #serviceMicros = 0;
   /** Requests that waited longer than their queue timeout. */
   timedOut = 0;
   /** Requests refused because the queue was full. */
@@ -42,12 +44,7 @@ export class LaneTally extends Histograms {
 
   /** Mean time from grant to the end of the lease, of the last ones; 0 while none is known, and of a sum. */
   get serviceMsecs(): Msecs {
-    return this.recent(useAt);
-  }
-
-  /** The shortest time from a request to its response lately: the way there and back, and little else. 0 as `serviceMsecs`. */
-  get roundTripMsecs(): Msecs {
-    return this.recent(firstByteAt);
+    return this.#serviceMicros / 1_000;
   }
 
   /** Waits for a connection, of those who had to wait and had one in the end. */
@@ -87,10 +84,6 @@ export class LaneTally extends Histograms {
   /** A response began so long after its request was sent. */
   responded(msecs: Msecs): void {
     this.record(firstByteAt, msecs);
-    const { roundTripMsecs: least } = this;
-    // Slowly up, so that a way that has become longer is noticed.
-    const isLeast = least === 0 || msecs < least;
-    this.setRecent(firstByteAt, isLeast ? msecs : least + (msecs - least) / 1_000);
   }
 
   /**
@@ -99,16 +92,16 @@ export class LaneTally extends Histograms {
    */
   ended(msecs: Msecs, isWell: boolean): void {
     this.record(useAt, msecs);
-    const { serviceMsecs: mean } = this;
-    if (!isWell && msecs <= mean) return;
-    this.setRecent(useAt, mean === 0 ? msecs : mean + (msecs - mean) * serviceWeight);
+    const mean = this.#serviceMicros;
+    const micros = Math.round(msecs * 1_000);
+    if (!isWell && micros <= mean) return;
+    this.#serviceMicros = mean === 0 ? micros : mean + Math.round((micros - mean) * serviceWeight);
   }
 
   /** Goes on from where `former` stopped. */
   follow(former: LaneTally): void {
     this.add(former);
-    this.setRecent(useAt, former.serviceMsecs);
-    this.setRecent(firstByteAt, former.roundTripMsecs);
+    this.#serviceMicros = former.#serviceMicros;
   }
 
   /** Counts what `other` has counted, too. */

@@ -23,8 +23,8 @@ export abstract class Deadline {
   declare later: Deadline | null;
 
   /**
-   * Assigned and not initialized where they are declared: more than four classes extend this one, and then V8 (of Node 20)
-   * takes 0.6 µs to define such fields, for each request and connection, and next to nothing to assign them.
+   * Assigned and not initialized where they are declared: where more than four classes that extend this one are in use, V8 (of
+   * Node 20) takes 0.6 µs to define such fields, for each request and connection, and 0.1 µs to assign them.
    */
   constructor() {
     this.at = 0;
@@ -34,6 +34,20 @@ export abstract class Deadline {
 
   /** Called once when the time has come; the deadline is no longer set then. */
   abstract expire(now: Msecs): void;
+}
+
+/** The deadline of what needs one now and then: one class for all of these, and nothing of it in those that need none. */
+export class Reminder extends Deadline {
+  readonly #remind: (now: Msecs) => void;
+
+  constructor(remind: (now: Msecs) => void) {
+    super();
+    this.#remind = remind;
+  }
+
+  override expire(now: Msecs): void {
+    this.#remind(now);
+  }
 }
 
 /** The wheel. `wake` is called whenever `advance` is needed earlier than was said before. */

@@ -134,8 +134,8 @@ export class Waiting<R extends PendingRequest, T> {
 
   /** No lane is looked at any more. */
   stopLooking(): void {
-    for (const { look } of this.#pool.lanes.all) {
-      if (look !== null) this.#world.timers.clear(look);
+    for (const { nextLook } of this.#pool.lanes.all) {
+      if (nextLook !== null) this.#world.timers.clear(nextLook);
     }
   }
 

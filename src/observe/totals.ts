@@ -27,10 +27,10 @@ export function lanesTally<R extends PendingRequest, T>({ lanes, tally }: Pool<R
 
 /** What lanes have counted together. Not to be added to: of one it is that one. */
 export function sumOf(lanes: Iterable<LaneTally>): LaneTally {
-  const [first, ...others] = lanes;
-  if (first !== undefined && others.length === 0) return first;
+  const all = [...lanes];
+  if (all.length === 1) return all[0] as LaneTally;
   const sum = new LaneTally();
-  for (const each of first === undefined ? [] : [first, ...others]) sum.add(each);
+  for (const each of all) sum.add(each);
   return sum;
 }
 

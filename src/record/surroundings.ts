@@ -35,13 +35,14 @@ export function surroundingsOf(world: World): Pick<TraceHead, "network" | "serve
   const requestsOf = (pools: readonly HttpPool[]): number =>
     pools.reduce((sum, pool) => sum + lanesTally(pool).requests, 0);
   const busiest = [...byOrigin]
-    .toSorted(([, a], [, b]) => requestsOf(b) - requestsOf(a))
+    .map(([origin, pools]) => ({ origin, pools, requests: requestsOf(pools) }))
+    .toSorted((a, b) => b.requests - a.requests)
     .slice(0, mostOrigins);
   const settings = settingsOf(world, byOrigin);
   const [first] = busiest;
   if (first === undefined) return { settings };
-  if (byOrigin.size === 1) return { ...aroundOf(first[1]), settings };
-  const each = busiest.map(([origin, pools]) => [origin, aroundOf(pools)] as const);
+  if (byOrigin.size === 1) return { ...aroundOf(first.pools), settings };
+  const each = busiest.map(({ origin, pools }) => [origin, aroundOf(pools)] as const);
   // Of an origin that is not listed it is known that it is none of these.
   const { network, servers } = aroundOf([...byOrigin.values()].flat());
   const { hintMsecs: _, idleTimeoutMsecs: __, ...others } = servers;
@@ -74,7 +75,7 @@ function aroundOf(pools: readonly HttpPool[]): Around {
     tls.add(tally.tls);
     for (const place of lanes.all) use.add(place.use);
     const { learnedMsecs } = idle.history;
-    const { roundTripMsecs } = lanes;
+    const { roundTripMsecs } = idle;
     if (roundTripMsecs > 0) answered = Math.min(answered, roundTripMsecs);
     hinted = least(hinted, idle.hintMsecs);
     learned = least(learned, learnedMsecs);

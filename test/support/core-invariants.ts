@@ -153,8 +153,10 @@ export class CoreInvariants {
         deadlines.push(connection);
       }
       openOfAll += pool.roster.connections.size;
-      deadlines.push(pool, pool.dialing);
-      for (const { look } of pool.lanes.all) if (look !== null) deadlines.push(look);
+      const looks = [...pool.lanes.all].map((each) => each.nextLook);
+      for (const each of [pool.emptiness, pool.dialing.nextLook, ...looks]) {
+        if (each !== null) deadlines.push(each);
+      }
       this.#checkConnections(pool);
       for (const request of this.#checkLanes(pool)) deadlines.push(request);
       pendingOfAll += pool.budget.pending;
@@ -425,7 +427,8 @@ export class CoreInvariants {
     if (failures !== undefined && failures.count > 1) {
       if (pool.roster.dialing > 0) return; // one dial at a time asks whether the origin is back
       const until = failures.lastAt + longestDelay(failures.count);
-      if (pool.dialing.slot !== -1 && pool.dialing.at <= until) return;
+      const look = pool.dialing.nextLook;
+      if (look !== null && look.slot !== -1 && look.at <= until) return;
     }
     if (isPatient(pool)) return;
     assert.fail(`a request to ${pool.origin} waits although a socket may be opened for it`);
@@ -461,7 +464,7 @@ export class CoreInvariants {
       holds(pool.budget.open - pool.roster.dialing < warmer.target, "a warm-up was not told");
     }
     if (pool.budget.open > 0 || pool.budget.pending > 0 || this.#world.pools.isClosing) return;
-    holds(pool.slot !== -1, `${pool.origin} is empty and is never dropped`);
+    holds((pool.emptiness?.slot ?? -1) !== -1, `${pool.origin} is empty and is never dropped`);
   }
 
   #checkTimers(live: readonly Deadline[]): void {
@@ -612,7 +615,7 @@ function checkIdle(
 /** Whether requests of `pool` may be held back from dials: they are looked at again by the clock, or when a dial ends. */
 function isPatient({ dialing, options, roster }: ManualPool): boolean {
   if (dialing.patience === null || options.dialing === "eager") return false;
-  return dialing.slot !== -1 || roster.dialing > 0;
+  return (dialing.nextLook?.slot ?? -1) !== -1 || roster.dialing > 0;
 }
 
 function isSet(deadline: Deadline, at: Msecs, what: string, exactly: boolean): void {
