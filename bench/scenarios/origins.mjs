@@ -28,19 +28,19 @@ const expiry = { keepAliveMsecs: 1_000, mostMsecs: 60_000 };
 export const title = "many origins";
 export const summary = "what a request costs among 10,000 origins, and what each of them takes";
 export const options = {
-  rounds: whole(1, 100, 5, "rounds, after one that warms up"),
-  requests: whole(1, 1_000_000, 50_000, "requests of each client in a round"),
+  rounds: whole(1, 100, 10, "rounds, after one that warms up"),
+  requests: whole(1, 1_000_000, 25_000, "requests of each client in a round"),
   origins: whole(100, 20_000, 10_000, "origins, with one idle connection each"),
   processes: whole(
     1,
     10,
-    3,
+    5,
     "processes of keepline with as many sockets, which differ by where their memory lies",
   ),
   only: someOf(clients),
 };
 export const examples = [
-  ["npm run bench -- origins", "about seven minutes; needs some 10,000 file descriptors"],
+  ["npm run bench -- origins", "about eight minutes; needs some 10,000 file descriptors"],
   ["npm run bench -- origins --origins 1000 --only raw,keepline", "where there are fewer"],
 ];
 
