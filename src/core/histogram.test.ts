@@ -75,14 +75,25 @@ test("durations beyond an hour count in the last bucket, and the maximum stays e
   assert.ok((histogram.percentile(0.5) as number) > 4_000_000);
 });
 
+/** From 1 µs to 17 minutes, and zeros. */
+const duration = fc.oneof(
+  fc.constant(0),
+  fc.double({ min: 0, max: 1, noNaN: true }).map((x) => 1e-3 * 1e9 ** x),
+);
+
+/** `one` says what `other` says, but for the rounding of sums. */
+function assertAlike(one: Histogram, other: Histogram): void {
+  const { mean, ...exact } = one.summary();
+  const { mean: expected, ...whole } = other.summary();
+  assert.deepEqual(exact, whole);
+  assert.ok(Math.abs((mean ?? 0) - (expected ?? 0)) <= 1e-9 * (expected ?? 0));
+  for (let doubling = 0; doubling <= 32; doubling++) {
+    assert.equal(one.countBelow(doubling), other.countBelow(doubling));
+  }
+}
+
 test("a sum of histograms is what one would be that was told everything", () => {
-  const durations = fc.array(
-    fc.oneof(
-      fc.constant(0),
-      fc.double({ min: 0, max: 1, noNaN: true }).map((x) => 1e-3 * 1e9 ** x),
-    ),
-    { maxLength: 30 },
-  );
+  const durations = fc.array(duration, { maxLength: 30 });
   fc.assert(
     fc.property(durations, durations, (some, others) => {
       const [one, other, all] = [new Histogram(), new Histogram(), new Histogram()];
@@ -90,13 +101,7 @@ test("a sum of histograms is what one would be that was told everything", () => 
       for (const msecs of others) other.record(msecs);
       for (const msecs of [...some, ...others]) all.record(msecs);
       one.add(other);
-      const { mean, ...exact } = one.summary();
-      const { mean: expected, ...whole } = all.summary();
-      assert.deepEqual(exact, whole);
-      assert.ok(Math.abs((mean ?? 0) - (expected ?? 0)) <= 1e-9 * (expected ?? 0));
-      for (let doubling = 0; doubling <= 32; doubling++) {
-        assert.equal(one.countBelow(doubling), all.countBelow(doubling));
-      }
+      assertAlike(one, all);
     }),
     { numRuns: 500 },
   );
@@ -116,34 +121,17 @@ test("how many values are below a power of two is exact", () => {
 
 test("several side by side are what as many would be that are apart", () => {
   const size = 3;
-  const values = fc.array(
-    fc.tuple(
-      fc.nat(size - 1),
-      fc.oneof(
-        fc.constant(0),
-        fc.double({ min: 0, max: 1, noNaN: true }).map((x) => 1e-3 * 1e9 ** x),
-      ),
-    ),
-    { maxLength: 40 },
-  );
+  const values = fc.array(fc.tuple(fc.nat(size - 1), duration), { maxLength: 40 });
   fc.assert(
     fc.property(values, values, (some, others) => {
-      const together = new Histograms(size);
-      const further = new Histograms(size);
+      const [together, further] = [new Histograms(size), new Histograms(size)];
       const apart = Array.from({ length: size }, () => new Histogram());
       for (const [which, msecs] of some) together.record(which, msecs);
       for (const [which, msecs] of others) further.record(which, msecs);
       together.addAll(further);
       for (const [which, msecs] of [...some, ...others]) apart[which]?.record(msecs);
       for (const [which, each] of apart.entries()) {
-        const { mean, ...exact } = new Histogram(together, which).summary();
-        const { mean: expected, ...whole } = each.summary();
-        assert.deepEqual(exact, whole);
-        assert.ok(Math.abs((mean ?? 0) - (expected ?? 0)) <= 1e-9 * (expected ?? 0));
-        for (let doubling = 0; doubling <= 32; doubling++) {
-          const count = new Histogram(together, which).countBelow(doubling);
-          assert.equal(count, each.countBelow(doubling));
-        }
+        assertAlike(new Histogram(together, which), each);
       }
     }),
     { numRuns: 1_000 },

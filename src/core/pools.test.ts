@@ -542,6 +542,14 @@ test("a request whose pool is dropped while its stale connections are closed is 
   const request = world.acquire(a);
   assert.equal(request.isHolding, true);
   assert.equal(request.connection.pool, world.pool(a));
+  // And counted once, though it has asked two pools.
+  const past = [...world.pools.services].flatMap(({ lanes }) => [...lanes.values()]);
+  const present = [...world.pools.all].flatMap(({ lanes }) => [...lanes.all]);
+  const counted = [...past.map((lane) => lane.past), ...present];
+  assert.equal(
+    counted.reduce((sum, { requests }) => sum + requests, 0),
+    world.requests.length,
+  );
 });
 
 test("so is one that is sent again, when its pool is dropped while other stale connections are closed", () => {
